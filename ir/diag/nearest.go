@@ -6,7 +6,7 @@ package diag
 // near candidates the first wins.
 func Nearest(name string, candidates []string) string {
 	best, limit := "", max(len(name)/3, 1)
-	if len(name) < 2 {
+	if len(name) < 2 || len(name) > 64 {
 		return ""
 	}
 	for _, c := range candidates {
