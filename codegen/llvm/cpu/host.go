@@ -26,7 +26,7 @@ func Detect() Host {
 	h := Host{Arch: runtime.GOARCH, L1D: 32 << 10, L2: 512 << 10}
 	h.readCaches("/sys/devices/system/cpu/cpu0/cache")
 	x := &cpu.X86
-	if x.HasAVX2 && x.HasFMA {
+	if x.HasAVX2 && x.HasFMA && x.HasBMI1 && x.HasBMI2 {
 		h.Level = AVX2
 		if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512CD {
 			h.Level = AVX512
