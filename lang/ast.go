@@ -19,6 +19,9 @@ type Span struct{ At diag.Pos }
 // Pos returns the node's place.
 func (s Span) Pos() diag.Pos { return s.At }
 
+// cover moves the node to p: an expression in parentheses takes their place.
+func (s *Span) cover(p diag.Pos) { s.At = p }
+
 // File is one parsed .vit file. After errors it holds what could be understood.
 type File struct {
 	Span
@@ -280,6 +283,7 @@ type ExprStmt struct {
 // *Field, *Unary, *Binary, *Cond, *With, *Repeat, *For or *Bad.
 type Expr interface {
 	Node
+	cover(diag.Pos)
 	expr()
 }
 

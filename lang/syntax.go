@@ -1,0 +1,122 @@
+package lang
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/alecthomas/participle/v2"
+	"github.com/alecthomas/participle/v2/lexer"
+
+	"vitc/ir/diag"
+)
+
+// The messages of the syntax. What participle says of a failed production is turned into
+// the same words here.
+
+// unexpected says that something else was expected at t.
+func unexpected(t lexer.Token, expected string) *diag.Diagnostic {
+	return &diag.Diagnostic{Code: codeExpected, Msg: "unexpected " + strings.TrimPrefix(describe(t), "a "), Pos: at(t),
+		Label: "expected " + expected}
+}
+
+// notName says that t stands where a name, or an expression, is wanted.
+func notName(t lexer.Token, what string) *diag.Diagnostic {
+	if t.Type != tokKeyword {
+		return unexpected(t, what)
+	}
+	return &diag.Diagnostic{Code: codeReserved, Msg: "`" + t.Value + "` is a reserved word", Pos: at(t),
+		Label: "expected " + what, Fix: "another name, such as `" + t.Value + "_`"}
+}
+
+// translate turns the error of a production into a diagnostic. item holds the
+// production's tokens.
+func translate(err error, item []lexer.Token) *diag.Diagnostic {
+	var own *syntaxError
+	if errors.As(err, &own) {
+		return own.d
+	}
+	var u *participle.UnexpectedTokenError
+	if !errors.As(err, &u) {
+		return &diag.Diagnostic{Code: codeExpected, Msg: err.Error(), Pos: at(item[0])}
+	}
+	expected := wanted(u.Message())
+	t := u.Unexpected
+	switch {
+	case t.Type == tokKeyword && expected == "a name":
+		return notName(t, "a name")
+	case is(t, "=") && expected == "`:`":
+		return &diag.Diagnostic{Code: codeColon, Msg: "`=` where `:` is wanted", Pos: at(t), Label: "expected `:`"}
+	case is(t, ":") && expected == "`=`":
+		return &diag.Diagnostic{Code: codeColon, Msg: "`:` where `=` is wanted", Pos: at(t), Label: "expected `=`"}
+	}
+	d := unexpected(t, expected)
+	if expected == "`,` or `)`" && t.Type != tokEOF {
+		d.Code, d.Msg = codeComma, "a comma is missing"
+		if t.Type == tokIdent || t.Type == tokKeyword {
+			d.Fix = "`,` before `" + t.Value + "`; a parameter's type stands behind `:`"
+		}
+	}
+	return d
+}
+
+// phrases names the productions that participle may expect.
+var phrases = map[string]string{
+	"Expr": "an expression", "<ident>": "a name", "<string>": "a string", "ParamList": "`(`", "Param": "a name or `)`",
+	"TypeName": "a type", "DottedName": "a name", "AxisList": "`[`", "TypeAxis": "an axis or `]`", "UseItem": "the name of a file",
+	"<number>": "a number",
+}
+
+// wanted extracts from participle's message, (expected EBNF), the first thing expected.
+func wanted(message string) string {
+	_, rest, ok := strings.Cut(message, "(expected ")
+	if !ok {
+		return "something else"
+	}
+	rest = strings.TrimSuffix(rest, ")")
+	rest = strings.TrimLeft(rest, "( ")
+	if quoted, ok := strings.CutPrefix(rest, `"`); ok {
+		word, _, _ := strings.Cut(quoted, `"`)
+		if word == ")" || word == "]" {
+			return "`,` or `" + word + "`"
+		}
+		return "`" + word + "`"
+	}
+	word, _, _ := strings.Cut(rest, " ")
+	word = strings.TrimRight(word, "?*+)")
+	if phrase, ok := phrases[word]; ok {
+		return phrase
+	}
+	return "`" + word + "`"
+}
+
+// operator says what a token is called that begins a line although it should end the one
+// above, or "".
+func operator(t lexer.Token) string {
+	switch t.Value {
+	case "+", "-", "*", "/", "%", "**", "==", "!=", "<", ">", "<=", ">=", "and", "or":
+		return "an operator"
+	case "with", "as", "in", "if", "else", "=", ":", "->", "<-", ".", "..", ",":
+		return "`" + t.Value + "`"
+	}
+	return ""
+}
+
+// lineBegins says that a line begins with t, which belongs at the end of the one above.
+func lineBegins(t lexer.Token, expected string) *diag.Diagnostic {
+	return &diag.Diagnostic{Code: codeLine, Msg: "a line cannot begin with `" + t.Value + "`", Pos: at(t),
+		Label: "expected " + expected + ", found " + operator(t),
+		Notes: []diag.Note{{Text: "the line above is already complete"}},
+		Fix:   "end the line above with `" + t.Value + "`"}
+}
+
+// bracketBegins says that a line begins with a bracket or minus although it is indented
+// as if it continued the line above.
+func bracketBegins(t lexer.Token) *diag.Diagnostic {
+	d := &diag.Diagnostic{Code: codeLine, Msg: "a line that begins with `" + t.Value + "` does not continue the one above",
+		Pos: at(t), Label: "a statement of its own, but indented like a part of the one above",
+		Fix: "end the line above with `" + t.Value + "`"}
+	if t.Value != "-" {
+		d.Fix = "the bracket at the end of the line above"
+	}
+	return d
+}
