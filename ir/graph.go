@@ -13,11 +13,13 @@ type Value struct {
 	Mem  *Slot // after memory planning
 }
 
-// Slot is where a value lives: Offset bytes into a space (arena, or one argument's buffer).
+// Slot is where a value lives: Offset bytes into a space. The spaces are "arena", the memory of
+// one call; "argN", the buffer of argument N; and "resN", that of result N where it has its own.
 type Slot struct {
 	Space  string
 	Offset int
 	Bytes  int
+	Steps  []int // bytes the place moves by with each turn of the enclosing scans, outermost first
 }
 
 // Op is one operation. Attrs points to the row's attribute struct, nil where it has none.

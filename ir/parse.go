@@ -172,6 +172,13 @@ func (p *funcReader) mem() *Slot {
 	s.Offset = p.integer()
 	p.expect(',')
 	s.Bytes = p.integer()
+	if p.accept(',') {
+		p.expect('(')
+		for !p.accept(')') {
+			s.Steps = append(s.Steps, p.integer())
+			p.comma(')')
+		}
+	}
 	p.expect(')')
 	return s
 }

@@ -96,7 +96,11 @@ func mem(v *Value) string {
 	if v.Mem == nil {
 		return ""
 	}
-	return fmt.Sprintf(" mem(%s, %d, %d)", v.Mem.Space, v.Mem.Offset, v.Mem.Bytes)
+	steps := ""
+	if len(v.Mem.Steps) > 0 {
+		steps = fmt.Sprintf(", (%s)", joinInts(v.Mem.Steps))
+	}
+	return fmt.Sprintf(" mem(%s, %d, %d%s)", v.Mem.Space, v.Mem.Offset, v.Mem.Bytes, steps)
 }
 
 func (p *printer) region(r *Region, indent string) {

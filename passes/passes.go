@@ -1,0 +1,136 @@
+// Package passes holds the transformations of the IR: a table with a row a pass, and one driver
+// that verifies, times and dumps. A pass is a file with one function and a row here.
+package passes
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"vitc/ir"
+)
+
+// Pass is one row of the table.
+type Pass struct {
+	Name string
+	Doc  string // one line for --help and the manual
+	// After lists passes that must stand before this one in any pipeline that has both, each
+	// with the reason; checked at start.
+	After map[string]string
+	// Phase is the phase the module is in once the pass has run ("" leaves it).
+	Phase ir.Phase
+	Run   func(*ir.Module, *Context)
+}
+
+// Context is what passes may know about the target.
+type Context struct {
+	Target Target
+}
+
+// Target describes the machine that code is generated for, as far as passes care.
+type Target struct {
+	Name string // cpu, ref
+}
+
+// Options of a run. After is called after each pass with its name and whether the module
+// changed; Time too. Both may be nil.
+type Options struct {
+	Target Target
+	After  func(name string, m *ir.Module, changed bool)
+	Time   func(name string, d time.Duration)
+}
+
+// Crash is a pass that broke an invariant or panicked; Input is the module's text before it,
+// which `vitc opt` runs again.
+type Crash struct {
+	Pass  string
+	Input string
+	Err   error
+	Stack string
+}
+
+func (c *Crash) Error() string { return fmt.Sprintf("pass %s: %v", c.Pass, c.Err) }
+
+func (c *Crash) Unwrap() error { return c.Err }
+
+// Lookup finds a pass by name, nil if there is none.
+func Lookup(name string) *Pass {
+	for i := range table {
+		if table[i].Name == name {
+			return &table[i]
+		}
+	}
+	return nil
+}
+
+// Table lists the passes in pipeline order.
+func Table() []Pass { return table }
+
+// Pipeline names the passes that a target's code goes through.
+func Pipeline(target string) []string {
+	var names []string
+	for _, p := range pipelines[target] {
+		names = append(names, p)
+	}
+	return names
+}
+
+// Run takes the module through the named passes, verifying it before the first and after each.
+// On failure the error is a *Crash.
+func Run(m *ir.Module, names []string, o Options) error {
+	if err := ir.Verify(m); err != nil {
+		return &Crash{Pass: "input", Input: m.String(), Err: err}
+	}
+	ctx := &Context{Target: o.Target}
+	for _, name := range names {
+		p := Lookup(name)
+		if p == nil {
+			return fmt.Errorf("there is no pass %q; passes: %s", name, strings.Join(Names(), ", "))
+		}
+		before := m.String()
+		start := time.Now()
+		if err := runOne(p, m, ctx, before); err != nil {
+			return err
+		}
+		if o.Time != nil {
+			o.Time(name, time.Since(start))
+		}
+		if o.After != nil {
+			o.After(name, m, m.String() != before)
+		}
+	}
+	return nil
+}
+
+// Names lists the passes' names in the table's order.
+func Names() []string {
+	var names []string
+	for _, p := range table {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+func runOne(p *Pass, m *ir.Module, ctx *Context, before string) (err error) {
+	crash := func(e error) error {
+		return &Crash{Pass: p.Name, Input: before, Err: e, Stack: string(debug.Stack())}
+	}
+	defer func() {
+		if x := recover(); x != nil {
+			if e, ok := x.(error); ok {
+				err = crash(e)
+			} else {
+				err = crash(fmt.Errorf("%v", x))
+			}
+		}
+	}()
+	p.Run(m, ctx)
+	if p.Phase != "" {
+		m.Phase = p.Phase
+	}
+	if e := ir.Verify(m); e != nil {
+		return crash(e)
+	}
+	return nil
+}
