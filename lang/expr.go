@@ -339,6 +339,7 @@ func (p *exprParser) noOperand(t lexer.Token) Expr {
 	}
 	d := unexpected(t, "an expression")
 	switch {
+	case goesOn(d, p.before(), t):
 	case is(t, ".") && p.second().Type == tokNumber:
 		d.Fix = "0." + p.second().Value
 	case is(t, "..."):
@@ -347,12 +348,19 @@ func (p *exprParser) noOperand(t lexer.Token) Expr {
 		d.Fix = "a if condition else b"
 	case is(t, "fn"):
 		d.Fix = "declare the function with a name, and use the name"
-	case p.last.Pos.Line > 0 && p.last.Pos.Line < t.Pos.Line:
-		d.Notes = append(d.Notes, diag.Note{Pos: at(p.last), Text: "the line above goes on after " + describe(p.last)})
 	case t.Type == tokKeyword && !is(t, "else"):
 		d = notName(t, "an expression")
 	}
 	return p.fail(d)
+}
+
+// before returns the token in front of the next one, whether or not this parser read it.
+func (p *exprParser) before() lexer.Token {
+	c := p.lex.RawCursor()
+	if c == 0 {
+		return lexer.Token{}
+	}
+	return p.lex.Range(c-1, c)[0]
 }
 
 func (p *exprParser) list() Expr {

@@ -1,7 +1,9 @@
 package lang
 
 import (
+	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/alecthomas/participle/v2/lexer"
@@ -37,6 +39,7 @@ type scanner struct {
 	// suspect is a brace whose closing brace stands further left than its line: where a
 	// file ends too early, that is the likely place of the missing brace.
 	suspect *suspicion
+	badLine int // the last line on which a bad character was reported
 	report  *reporter
 	fatal   bool
 }
@@ -174,33 +177,49 @@ func (s *scanner) punct() {
 	s.badCharacter()
 }
 
-// badCharacter reports what begins no token and passes over it. What it stood for may
-// have been an operand, so the item that it stands in is not reported on again.
+// badCharacter reports what begins no token, once a line, and passes over it.
 func (s *scanner) badCharacter() {
 	r, n := utf8.DecodeRuneInString(s.rest())
 	shown := string(r)
 	if f := foreign(s.rest()); f != "" {
 		shown, n = f, len(f)
 	}
-	d := &diag.Diagnostic{Code: codeChar, Msg: "`" + shown + "` is not a character of the language",
-		Label: "unexpected here", Fix: foreignFix[shown]}
-	if len(shown) > 1 && r < utf8.RuneSelf {
-		d.Msg = "`" + shown + "` is not an operator of the language"
+	t := s.take(0, n)
+	if s.badLine != t.Pos.Line {
+		s.report.lexical(&diag.Diagnostic{Code: codeChar, Msg: badMessage(shown, r), Pos: at(t), Fix: badFix(shown, r)}, t.Pos.Offset)
 	}
-	if r < ' ' || r == 0x7f || r == '\ufeff' || r == '\u00a0' || r == '\u200b' {
-		d.Msg = "invisible character " + codePoint(r)
-		d.Fix = "delete it"
-	}
-	if r >= utf8.RuneSelf && isUnicodeLetter(r) {
-		d.Fix = "names are made of ASCII letters, digits and `_`"
-	}
-	d.Pos = at(s.take(0, n))
-	s.report.lexical(d, s.pos.Offset-n)
+	s.badLine = t.Pos.Line
 	s.ender, s.fresh = true, false
 	if shown == "/*" {
 		s.skipForeignComment()
 	}
 }
+
+func badMessage(shown string, r rune) string {
+	switch {
+	case invisible(r):
+		return fmt.Sprintf("invisible character U+%04X", r)
+	case shown == "`":
+		return "a backquote is not a character of the language"
+	case len(shown) > 1 && r < utf8.RuneSelf:
+		return "`" + shown + "` is not an operator of the language"
+	}
+	return "`" + shown + "` is not a character of the language"
+}
+
+func badFix(shown string, r rune) string {
+	switch {
+	case invisible(r):
+		return "delete it"
+	case r >= utf8.RuneSelf && unicode.IsLetter(r):
+		return "names are made of ASCII letters, digits and `_`"
+	}
+	return foreignFix[shown]
+}
+
+// invisible reports whether r cannot be seen: blanks of other kinds, the byte order mark,
+// control characters.
+func invisible(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }
 
 // skipForeignComment passes over the rest of /* ... */, so that its text is not read as
 // program.

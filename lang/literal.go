@@ -1,11 +1,9 @@
 package lang
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/alecthomas/participle/v2/lexer"
@@ -251,7 +249,3 @@ func endsOperation(s string) bool {
 	s = strings.TrimLeft(s, " \t\r")
 	return s == "" || s[0] == '\n' || s[0] == ')' || s[0] == '}'
 }
-
-func isUnicodeLetter(r rune) bool { return unicode.IsLetter(r) }
-
-func codePoint(r rune) string { return fmt.Sprintf("U+%04X", r) }

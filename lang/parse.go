@@ -18,27 +18,50 @@ const Edition = 1
 // error it found: at most one for each declaration, member and statement, so that no
 // error causes another.
 func Parse(name string, src []byte) (*File, diag.List) {
-	f, _, list := parse(name, src)
-	return f, list
+	r := read(name, src)
+	return r.file, r.list
 }
 
-func parse(name string, src []byte) (*File, *scanner, diag.List) {
-	report := &reporter{}
+// reading is what there is to know of a file's text: the tree for the checker, the
+// tokens for the formatter. Without readable text there are no tokens.
+type reading struct {
+	file       *File
+	all        []lexer.Token // see scanner
+	begins     map[int]bool  // offsets of tokens that begin an item
+	separators map[int]bool  // see parser
+	list       diag.List
+}
+
+func read(name string, src []byte) *reading {
 	file := &File{Span: Span{diag.Pos{File: name, Line: 1, Col: 1}}, Name: name}
 	if d := unreadable(name, src); d != nil {
-		return file, nil, diag.List{d}
+		return &reading{file: file, list: diag.List{d}}
 	}
+	report := &reporter{}
 	s := scan(name, string(src), report)
 	if s.fatal {
-		return file, s, report.list.Sorted()
+		return &reading{file: file, list: report.list.Sorted()}
 	}
-	p := &parser{toks: s.toks, report: report}
+	p := &parser{toks: s.toks, report: report, separators: map[int]bool{}}
 	for offset := range report.damaged {
 		p.damaged = append(p.damaged, offset)
 	}
 	slices.Sort(p.damaged)
 	p.file(file)
-	return file, s, report.list.Sorted()
+	return &reading{file, s.all, p.begins(), p.separators, report.list.Sorted()}
+}
+
+// begins returns the offsets of the tokens that begin an item.
+func (p *parser) begins() map[int]bool {
+	out := map[int]bool{}
+	first := true
+	for _, t := range p.toks {
+		if first && t.Type != tokEnd {
+			out[t.Pos.Offset] = true
+		}
+		first = t.Type == tokEnd || t.Type == tokDoc || is(t, "{") || p.separators[t.Pos.Offset]
+	}
+	return out
 }
 
 // unreadable checks what must hold of a file before its characters are looked at.
@@ -71,6 +94,8 @@ type parser struct {
 	i       int
 	report  *reporter
 	damaged []int // offsets of lexical errors, ascending
+	// separators are the offsets of commas that end members, as a new line would.
+	separators map[int]bool
 }
 
 func (p *parser) peek() lexer.Token { return p.toks[p.i] }
@@ -154,18 +179,35 @@ func (p *parser) docs() []string {
 func (p *parser) finish(from int, commas bool) {
 	t := p.peek()
 	switch {
-	case t.Type == tokEnd, commas && is(t, ","):
+	case t.Type == tokEnd:
 		p.i++
+		return
+	case commas && is(t, ","):
+		p.i++
+		p.separators[t.Pos.Offset] = true
 		return
 	case t.Type == tokEOF, is(t, "}"):
 		return
 	}
 	end := p.end(p.atNothing)
-	p.fail(from, end, leftover(t))
+	d := leftover(t)
+	if first := p.lineStart(from); first > from {
+		goesOn(d, p.toks[first-1], t)
+	}
+	p.fail(from, end, d)
 	p.i = end
 	if p.peek().Type == tokEnd {
 		p.i++
 	}
+}
+
+// lineStart returns the index of the first token on the next token's line, at least from.
+func (p *parser) lineStart(from int) int {
+	i := p.i
+	for i > from && p.toks[i-1].Pos.Line == p.peek().Pos.Line {
+		i--
+	}
+	return i
 }
 
 // leftover reports t behind a complete item.

@@ -2,6 +2,7 @@ package lang
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/participle/v2"
@@ -15,8 +16,18 @@ import (
 
 // unexpected says that something else was expected at t.
 func unexpected(t lexer.Token, expected string) *diag.Diagnostic {
-	return &diag.Diagnostic{Code: codeExpected, Msg: "unexpected " + strings.TrimPrefix(describe(t), "a "), Pos: at(t),
-		Label: "expected " + expected}
+	found := strings.TrimPrefix(strings.TrimPrefix(describe(t), "a "), "the ")
+	return &diag.Diagnostic{Code: codeExpected, Msg: "unexpected " + found, Pos: at(t), Label: "expected " + expected}
+}
+
+// goesOn notes that t stands on a new line although the one before is not complete. It
+// reports whether that is so.
+func goesOn(d *diag.Diagnostic, before, t lexer.Token) bool {
+	if before.Pos.Line == 0 || before.Pos.Line == t.Pos.Line || t.Type == tokEOF {
+		return false
+	}
+	d.Notes = append(d.Notes, diag.Note{Pos: at(before), Text: "the line above goes on behind " + describe(before)})
+	return true
 }
 
 // notName says that t stands where a name, or an expression, is wanted.
@@ -41,22 +52,33 @@ func translate(err error, item []lexer.Token) *diag.Diagnostic {
 	}
 	expected := wanted(u.Message())
 	t := u.Unexpected
+	d := unexpected(t, expected)
 	switch {
-	case t.Type == tokKeyword && expected == "a name":
+	case goesOn(d, before(item, t), t):
+		return d
+	case t.Type == tokKeyword && strings.HasPrefix(expected, "a name"):
 		return notName(t, "a name")
 	case is(t, "=") && expected == "`:`":
 		return &diag.Diagnostic{Code: codeColon, Msg: "`=` where `:` is wanted", Pos: at(t), Label: "expected `:`"}
 	case is(t, ":") && expected == "`=`":
 		return &diag.Diagnostic{Code: codeColon, Msg: "`:` where `=` is wanted", Pos: at(t), Label: "expected `=`"}
 	}
-	d := unexpected(t, expected)
-	if expected == "`,` or `)`" && t.Type != tokEOF {
-		d.Code, d.Msg = codeComma, "a comma is missing"
-		if t.Type == tokIdent || t.Type == tokKeyword {
-			d.Fix = "`,` before `" + t.Value + "`; a parameter's type stands behind `:`"
+	if strings.HasPrefix(expected, "`,` or ") && beginsOperand(t) {
+		d.Code, d.Msg, d.Fix = codeComma, "a comma is missing", "`,` before "+describe(t)
+		if expected == "`,` or `)`" {
+			d.Fix += "; a parameter's type stands behind `:`"
 		}
 	}
 	return d
+}
+
+// before returns the token of item in front of t.
+func before(item []lexer.Token, t lexer.Token) lexer.Token {
+	i := slices.IndexFunc(item, func(x lexer.Token) bool { return x.Pos.Offset >= t.Pos.Offset })
+	if i <= 0 {
+		return lexer.Token{}
+	}
+	return item[i-1]
 }
 
 // phrases names the productions that participle may expect.
@@ -66,27 +88,41 @@ var phrases = map[string]string{
 	"<number>": "a number",
 }
 
-// wanted extracts from participle's message, (expected EBNF), the first thing expected.
+// wanted extracts from participle's message, (expected EBNF), what may come first: the
+// first term, and those that begin its alternatives.
 func wanted(message string) string {
 	_, rest, ok := strings.Cut(message, "(expected ")
 	if !ok {
 		return "something else"
 	}
-	rest = strings.TrimSuffix(rest, ")")
-	rest = strings.TrimLeft(rest, "( ")
-	if quoted, ok := strings.CutPrefix(rest, `"`); ok {
-		word, _, _ := strings.Cut(quoted, `"`)
+	var alternatives []string
+	for ok {
+		var word string
+		word, rest = firstTerm(strings.TrimLeft(rest, "( "))
+		alternatives = append(alternatives, word)
+		rest, ok = strings.CutPrefix(rest, " |")
+	}
+	return strings.Join(alternatives, " or ")
+}
+
+// firstTerm cuts a term off EBNF text and returns what it is called.
+func firstTerm(text string) (phrase, rest string) {
+	if quoted, ok := strings.CutPrefix(text, `"`); ok {
+		word, rest, _ := strings.Cut(quoted, `"`)
 		if word == ")" || word == "]" {
-			return "`,` or `" + word + "`"
+			return "`,` or `" + word + "`", rest
 		}
-		return "`" + word + "`"
+		return "`" + word + "`", rest
 	}
-	word, _, _ := strings.Cut(rest, " ")
-	word = strings.TrimRight(word, "?*+)")
+	n := strings.IndexAny(text, " ?*+)")
+	if n < 0 {
+		n = len(text)
+	}
+	word, rest := text[:n], strings.TrimLeft(text[n:], "?*+)")
 	if phrase, ok := phrases[word]; ok {
-		return phrase
+		return phrase, rest
 	}
-	return "`" + word + "`"
+	return word, rest
 }
 
 // operator says what a token is called that begins a line although it should end the one
