@@ -46,8 +46,11 @@ func (b *Builder) intrinsic(name string, ret types.Type, args ...value.Value) va
 // suffix names a type as overloaded intrinsics do: v16f32, i64.
 func suffix(t types.Type) string {
 	elem := Elem(t).String()
-	if elem == "float" {
+	switch elem {
+	case "float":
 		elem = "f32"
+	case "double":
+		elem = "f64"
 	}
 	if n := Lanes(t); n > 1 {
 		return fmt.Sprintf("v%d%s", n, elem)

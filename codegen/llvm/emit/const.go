@@ -26,6 +26,11 @@ func floatBits(f float32) constant.Constant {
 	return &literal{types.Float, fmt.Sprintf("0x%016X", math.Float64bits(float64(f)))}
 }
 
+// Float64 returns the f64 constant f.
+func Float64(f float64) constant.Constant {
+	return &literal{types.Double, fmt.Sprintf("0x%016X", math.Float64bits(f))}
+}
+
 // SplatConst returns n lanes of a scalar constant.
 func SplatConst(c constant.Constant, n int) constant.Constant {
 	if n == 1 {
@@ -63,8 +68,11 @@ func intOf(v value.Value) (int64, bool) {
 	return 0, false
 }
 
-// like returns the f32 constant f in as many lanes as x has.
+// like returns the constant f in the type of x, f32 or f64.
 func like(x value.Value, f float64) constant.Constant {
+	if Elem(x.Type()) == F64 {
+		return SplatConst(Float64(f), Lanes(x.Type()))
+	}
 	return SplatConst(Float(f), Lanes(x.Type()))
 }
 

@@ -29,6 +29,7 @@ func (r *verbatim) SetName(string)          {}
 var (
 	Ptr  = &types.PointerType{TypeName: "ptr", ElemType: types.I8}
 	F32  = types.Float
+	F64  = types.Double
 	I1   = types.I1
 	I8   = types.I8
 	I16  = types.I16
