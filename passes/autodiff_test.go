@@ -40,7 +40,7 @@ func TestPrint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := passes.Run(m, passes.Pipeline("ref"), passes.Options{}); err != nil {
+	if err := passes.Run(m, passes.Pipeline("cpu"), passes.Options{}); err != nil {
 		t.Fatalf("%v\n%s", err, m)
 	}
 	t.Log(m.String())
