@@ -66,6 +66,7 @@ type Func struct {
 	Args      []Port // beside Body.Params
 	Results   []Port // beside Body.Yield
 	Precision DType  // what Real stands for: F32 or BF16
+	Arena     int    // bytes of arena that a call needs, after memory planning
 	Body      *Region
 }
 

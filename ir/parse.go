@@ -101,6 +101,11 @@ func parseFunc(r *textReader) *Func {
 		}
 		f.Precision = d
 	}
+	if r.word("arena") {
+		r.next()
+		r.expect('=')
+		f.Arena = r.integer()
+	}
 	p.region(f.Body, sc)
 	for i, v := range f.Body.Yield {
 		if i < len(results) && !v.Type.Same(results[i]) {

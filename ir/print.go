@@ -88,6 +88,9 @@ func (p *printer) function(f *Func) {
 	if f.Precision != Invalid {
 		fmt.Fprintf(&p.b, " precision=%s", f.Precision)
 	}
+	if f.Arena != 0 {
+		fmt.Fprintf(&p.b, " arena=%d", f.Arena)
+	}
 	p.region(f.Body, "")
 	p.b.WriteByte('\n')
 }
