@@ -130,7 +130,7 @@ func (s *scanner) string() {
 		t := s.take(tokString, len(strings.TrimRight(rest[:n], " \t\r")))
 		s.report.lexical(&diag.Diagnostic{Code: codeString, Msg: "a string is not closed on its line", Pos: at(t),
 			Label: "begins here", Fix: "end it with `\"`; a line break inside is written `\\n`"}, t.Pos.Offset)
-		t.Value = `""`
+		t.Value = unclosed
 		s.emit(t)
 		s.ender = true
 		return
@@ -143,12 +143,18 @@ func (s *scanner) string() {
 	s.ender = true
 }
 
+// unclosed is the value of a string token without closing quote.
+const unclosed = `"`
+
 var escapes = map[byte]string{'n': "\n", 't': "\t", '"': `"`, '\\': `\`, '{': "{", '}': "}"}
 
 // stringPieces converts a string token. In text, `\{` and `\}` are braces and `{name}`
 // stands for a value; a lone `}` is itself.
 func stringPieces(t lexer.Token) (*String, *diag.Diagnostic) {
 	out := &String{Span: Span{at(t)}}
+	if t.Value == unclosed {
+		return out, nil // which has been reported
+	}
 	text := t.Value[1 : len(t.Value)-1]
 	bad := func(i, n int, msg, fix string) (*String, *diag.Diagnostic) {
 		p := t.Pos
