@@ -1,0 +1,128 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"vitc/ir/diag"
+	"vitc/runtime/data"
+)
+
+// train takes the steps that remain. Checkpoints come before the evaluations of the same
+// step, so a run killed while evaluating evaluates again when it is resumed.
+func (r *Run) train(ctx context.Context) error {
+	if r.step > 0 && r.step < r.steps {
+		if err := r.evaluateDue(ctx); err != nil {
+			return r.stopped(err)
+		}
+	}
+	loader, err := data.NewLoader(context.WithoutCancel(ctx), r.data,
+		data.LoaderOptions{Batch: r.p.Train.Batch, Start: int64(r.step), Workers: r.o.Workers})
+	if err != nil {
+		return dataError(&r.p.Train.Data, err)
+	}
+	defer loader.Close()
+	for r.step < r.steps {
+		if err := r.one(ctx, loader); err != nil {
+			return r.stopped(err)
+		}
+	}
+	return r.save()
+}
+
+// one takes a step and does what is due after it.
+func (r *Run) one(ctx context.Context, loader *data.Loader) error {
+	if ctx.Err() != nil {
+		return ErrInterrupted
+	}
+	if err := r.takeStep(loader); err != nil {
+		return err
+	}
+	if r.step == r.steps {
+		return nil
+	}
+	if every := r.o.CheckpointEvery; every > 0 && r.step%every == 0 {
+		if err := r.save(); err != nil {
+			return err
+		}
+	}
+	return r.evaluateDue(ctx)
+}
+
+func (r *Run) takeStep(loader *data.Loader) error {
+	asked := time.Now()
+	batch, err := loader.Next()
+	if err != nil {
+		return dataError(&r.p.Train.Data, err)
+	}
+	began := time.Now()
+	results, err := r.call(fnStep, r.fields(r.data, batch.Fields))
+	if err != nil {
+		return err
+	}
+	took := time.Since(began)
+	r.step, r.metrics = r.step+1, results
+	r.trained += took + began.Sub(asked)
+	r.trainSteps++
+	if len(results) > 0 && !isFinite(results[0].Value) {
+		return r.diverged(fmt.Sprintf("the %s is %s", results[0].Name, nonFinite(results[0].Value)))
+	}
+	return r.o.Observer.Step(Step{Step: r.step, Metrics: results, Seconds: took.Seconds(), Waited: began.Sub(asked).Seconds()})
+}
+
+func isFinite(x float64) bool { return x-x == 0 }
+
+func nonFinite(x float64) string {
+	if math.IsNaN(x) {
+		return "NaN"
+	}
+	return "infinite"
+}
+
+// diverged says that the numbers have left what f32 holds, and what usually helps.
+func (r *Run) diverged(what string) error {
+	return &diag.Diagnostic{Code: CodeDiverged, Msg: fmt.Sprintf("%s at step %d", what, r.step), Pos: r.p.Train.Pos,
+		Label: "training has diverged", Notes: []diag.Note{r.lastGood()},
+		Fix: "a lower peak of `rate`, a longer warmup, or `clip: 1.0`"}
+}
+
+// stopped saves the state of a run that was interrupted; other errors pass.
+func (r *Run) stopped(err error) error {
+	if err != ErrInterrupted {
+		return err
+	}
+	if saveErr := r.save(); saveErr != nil {
+		return saveErr
+	}
+	return ErrInterrupted
+}
+
+// finish runs every evaluation and collects the results by name.
+func (r *Run) finish(ctx context.Context) ([]Metric, error) {
+	var all []Metric
+	for _, e := range r.evals {
+		results, err := r.evaluate(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range results {
+			all = append(all, Metric{e.Name + "." + m.Name, m.Value})
+		}
+	}
+	return all, nil
+}
+
+// evaluateDue runs the evaluations whose turn has come.
+func (r *Run) evaluateDue(ctx context.Context) error {
+	for _, e := range r.evals {
+		if e.Every == 0 || r.step%e.Every != 0 {
+			continue
+		}
+		if _, err := r.evaluate(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}

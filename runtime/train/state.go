@@ -1,0 +1,221 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"slices"
+
+	"vitc/ir"
+	"vitc/ir/diag"
+	"vitc/runtime/checkpoint"
+	"vitc/runtime/fault"
+	"vitc/runtime/safetensors"
+)
+
+// extraSteps is the metadata key of the number of steps that a run was for.
+const extraSteps = "steps"
+
+// The functions of a program, see ir.Program.
+const (
+	fnInit = "init"
+	fnStep = "step"
+)
+
+// dtypes maps the dtypes of leaves to those of checkpoints.
+var dtypes = map[ir.DType]safetensors.DType{
+	ir.F32: safetensors.F32, ir.Real: safetensors.F32, ir.BF16: safetensors.BF16, ir.F16: safetensors.F16,
+	ir.I32: safetensors.I32, ir.U32: safetensors.U32, ir.U8: safetensors.U8, ir.Bool: safetensors.Bool,
+}
+
+// findCheckpoint settles the seed and, for a resumed run, opens the latest checkpoint.
+func (r *Run) findCheckpoint() error {
+	r.seed = r.p.Train.Seed
+	if r.o.Seed != nil {
+		r.seed = *r.o.Seed
+	}
+	if !r.o.Resume {
+		return nil
+	}
+	c, err := checkpoint.Load(r.o.Out)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &diag.Diagnostic{Code: CodeResume, Msg: "there is nothing to resume", Pos: diag.Pos{File: r.o.Out},
+			Label: "this folder holds no checkpoint", Fix: "leave out --resume, or give --out the folder of the run"}
+	} else if err != nil {
+		return fault.Diagnostic(err, CodeCheckpoint, diag.Pos{})
+	}
+	r.from = c
+	for _, skipped := range c.Skipped {
+		r.o.Observer.Warn(asWarning(fault.Diagnostic(skipped, CodeCheckpoint, diag.Pos{})))
+	}
+	if c.Program != programHash(r.p) {
+		r.o.Observer.Warn(&diag.Diagnostic{Severity: diag.Warning, Code: CodeResume,
+			Msg: "the program has changed since the checkpoint was written", Pos: diag.Pos{File: c.Path}})
+	}
+	if r.o.Seed != nil && *r.o.Seed != c.Seed {
+		return &diag.Diagnostic{Code: CodeResume, Msg: fmt.Sprintf("the run has seed %d, --seed says %d", c.Seed, *r.o.Seed),
+			Pos: diag.Pos{File: c.Path}, Fix: "leave out --seed, or start a new run without --resume"}
+	}
+	r.seed = c.Seed
+	return nil
+}
+
+func asWarning(d *diag.Diagnostic) *diag.Diagnostic {
+	w := *d
+	w.Severity = diag.Warning
+	return &w
+}
+
+// programHash names the sources that a program was made of.
+func programHash(p *ir.Program) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q\n", p.Name)
+	for _, name := range slices.Sorted(maps.Keys(p.Sources)) {
+		fmt.Fprintf(h, "%q %s\n", name, p.Sources[name])
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// openStore takes hold of the folder for checkpoints and proves that it can be written.
+func (r *Run) openStore() error {
+	if r.o.Out == "" {
+		return nil
+	}
+	from := int64(0)
+	if r.from != nil {
+		from = r.from.Step
+	}
+	var err error
+	if r.store, err = checkpoint.OpenStore(r.o.Out, from, 0); err != nil {
+		return fault.Diagnostic(err, CodeResume, diag.Pos{})
+	}
+	probe, err := os.CreateTemp(r.o.Out, ".probe-*")
+	if err != nil {
+		return cannotWrite(r.o.Out, err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+func cannotWrite(dir string, err error) error {
+	d := &diag.Diagnostic{Code: CodeWrite, Msg: "cannot write checkpoints", Pos: diag.Pos{File: dir},
+		Fix: "choose another folder with --out"}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	d.Msg += ": " + err.Error()
+	return d
+}
+
+// start gives the machine its state: new from the seed, or the checkpoint's.
+func (r *Run) start() error {
+	if r.from != nil {
+		if err := r.restore(); err != nil {
+			return err
+		}
+		r.step, r.savedStep, r.savedPath = int(r.from.Step), int(r.from.Step), r.from.Path
+	} else if _, err := r.call(fnInit, nil); err != nil {
+		return err
+	}
+	r.begin = Begin{Program: r.p.Name, From: r.step, Steps: r.steps, Batch: r.p.Train.Batch, Seed: r.seed, Out: r.o.Out}
+	return r.o.Observer.Begin(r.begin)
+}
+
+// tensors lists the state's leaves as a checkpoint holds them, without their bytes.
+func (r *Run) tensors() []safetensors.Tensor {
+	list := make([]safetensors.Tensor, len(r.p.State))
+	for i, leaf := range r.p.State {
+		list[i] = safetensors.Tensor{Name: leaf.Name, DType: dtypes[leaf.Type.DType], Shape: leaf.Type.Shape()}
+	}
+	return list
+}
+
+// restore puts the checkpoint's tensors into the machine.
+func (r *Run) restore() error {
+	list := r.tensors()
+	for i, leaf := range r.p.State {
+		list[i].Data = make([]byte, leaf.Type.Bytes())
+	}
+	if err := r.from.Restore(list); err != nil {
+		return fault.Diagnostic(err, CodeCheckpoint, diag.Pos{})
+	}
+	for i, leaf := range r.p.State {
+		if leaf.Name == stepLeaf && !sameStep(list[i].Data, r.from.Step) {
+			return &diag.Diagnostic{Code: CodeCheckpoint, Msg: "damaged checkpoint: its step count differs from its name", Pos: diag.Pos{File: r.from.Path},
+				Fix: "remove it; the one before it will be used"}
+		}
+		if err := r.m.SetLeaf(leaf.Name, list[i].Data); err != nil {
+			return machineError(leaf.Name, err)
+		}
+	}
+	return nil
+}
+
+// stepLeaf is the leaf that counts the steps done, an i32.
+const stepLeaf = "t"
+
+func sameStep(leaf []byte, step int64) bool {
+	return len(leaf) == 4 && int64(binary.LittleEndian.Uint32(leaf)) == step
+}
+
+// save writes a checkpoint of the steps done, unless that has been done.
+func (r *Run) save() error {
+	if r.store == nil || r.savedStep == r.step {
+		return nil
+	}
+	list := r.tensors()
+	for i, leaf := range r.p.State {
+		bytes, err := r.m.Leaf(leaf.Name)
+		if err != nil {
+			return machineError(leaf.Name, err)
+		}
+		if !finite(leaf.Type.DType, bytes) {
+			return r.diverged(leaf.Name + " is no longer finite")
+		}
+		list[i].Data = bytes
+	}
+	info := checkpoint.Info{Step: int64(r.step), Seed: r.seed, Program: programHash(r.p), Extra: map[string]string{extraSteps: fmt.Sprint(r.steps)}}
+	path, err := r.store.Save(info, list)
+	if err != nil {
+		d := fault.Diagnostic(err, CodeWrite, diag.Pos{})
+		d.Notes = append(d.Notes, r.lastGood())
+		return d
+	}
+	r.savedStep, r.savedPath = r.step, path
+	return r.o.Observer.Saved(r.step, path)
+}
+
+// lastGood names the checkpoint to go back to.
+func (r *Run) lastGood() diag.Note {
+	if r.savedStep < 0 {
+		return diag.Note{Text: "no checkpoint has been saved"}
+	}
+	return diag.Note{Text: fmt.Sprintf("the last good checkpoint is of step %d: %s", r.savedStep, r.savedPath)}
+}
+
+// finite reports whether no element is NaN or infinite. Of the floating dtypes that leaves
+// are stored in, an element is not finite when all bits of its exponent are set.
+func finite(d ir.DType, b []byte) bool {
+	switch d {
+	case ir.F32, ir.Real:
+		for i := 0; i+4 <= len(b); i += 4 {
+			if x := math.Float32frombits(binary.LittleEndian.Uint32(b[i:])); x-x != 0 {
+				return false
+			}
+		}
+	case ir.BF16, ir.F16:
+		exponent := map[ir.DType]uint16{ir.BF16: 0x7f80, ir.F16: 0x7c00}[d]
+		for i := 0; i+2 <= len(b); i += 2 {
+			if binary.LittleEndian.Uint16(b[i:])&exponent == exponent {
+				return false
+			}
+		}
+	}
+	return true
+}
