@@ -28,6 +28,10 @@ func (s *scanner) opening(t lexer.Token) {
 
 func (s *scanner) closing(t lexer.Token) {
 	depth := s.partner(t.Value)
+	if depth < 0 && len(s.open) > 0 && s.top() != "{" {
+		s.mismatched(t)
+		return
+	}
 	if depth < 0 {
 		s.report.lexical(&diag.Diagnostic{Code: codeBracket, Pos: at(t),
 			Msg: "`" + t.Value + "` closes nothing", Label: "no open bracket matches", Fix: "delete it"}, t.Pos.Offset)
@@ -43,6 +47,19 @@ func (s *scanner) closing(t lexer.Token) {
 		s.end(t.Pos)
 	}
 	s.open = s.open[:depth]
+	s.emit(t)
+	s.ender = true
+}
+
+// mismatched reports t, which closes another kind of bracket than the open one, and
+// takes it for the right one.
+func (s *scanner) mismatched(t lexer.Token) {
+	opener := s.open[len(s.open)-1].tok
+	s.report.lexical(&diag.Diagnostic{Code: codeBracket, Pos: at(t),
+		Msg:   "`" + t.Value + "` does not close `" + opener.Value + "`",
+		Notes: []diag.Note{{Pos: at(opener), Text: "opened here"}}, Fix: closerOf[opener.Value]}, t.Pos.Offset)
+	s.open = s.open[:len(s.open)-1]
+	t.Value = closerOf[opener.Value]
 	s.emit(t)
 	s.ender = true
 }

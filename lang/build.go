@@ -97,7 +97,7 @@ func (d *dottedName) node() *Path {
 	}
 	out := &Path{Span: Span{span(d.Tokens)}}
 	for _, part := range d.Parts {
-		out.Parts = append(out.Parts, ident(part))
+		out.Parts = append(out.Parts, ident(part.Name))
 	}
 	return out
 }

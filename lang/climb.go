@@ -31,11 +31,12 @@ func (p *exprParser) binary(least int) Expr {
 		}
 		p.linked(n)
 		p.next()
-		right := level + 1
+		var y Expr
 		if op.Value == "**" {
-			right = precNegate // the exponent may be negative, and may be a power
+			y = p.operand(precNegate) // the exponent may be negative, and may be a power
+		} else {
+			y = p.binary(level + 1)
 		}
-		y := p.binary(right)
 		x = &Binary{p.from(x.Pos()), op.Value, at(op), x, y}
 		if level == precCompare {
 			p.refuseChain(op.Value, x)
@@ -55,16 +56,22 @@ func (p *exprParser) refuseChain(first string, x Expr) {
 		Label: "behind another comparison", Fix: fix, Notes: []diag.Note{{Pos: x.Pos(), Text: "the first one"}}})
 }
 
-func (p *exprParser) unary(least int) Expr {
+// operand parses what stands behind a sign, not or **: these can follow one another
+// without end.
+func (p *exprParser) operand(least int) Expr {
 	defer p.leave()
 	if !p.enter() {
 		return &Bad{}
 	}
+	return p.binary(least)
+}
+
+func (p *exprParser) unary(least int) Expr {
 	op := p.peek()
 	switch {
 	case is(op, "-"):
 		p.next()
-		x := p.binary(precNegate)
+		x := p.operand(precNegate)
 		return &Unary{p.from(at(op)), "-", x}
 	case is(op, "not"):
 		if least > precNot {
@@ -72,7 +79,7 @@ func (p *exprParser) unary(least int) Expr {
 				Pos: at(op), Fix: "parentheses: (not ...)"})
 		}
 		p.next()
-		x := p.binary(precNot)
+		x := p.operand(precNot)
 		return &Unary{p.from(at(op)), "not", x}
 	}
 	return p.postfix()

@@ -14,7 +14,7 @@ import (
 
 // parseExpr parses one expression; participle calls it wherever the grammar says Expr.
 func parseExpr(lex *lexer.PeekingLexer) (Expr, error) {
-	p := &exprParser{lex: lex}
+	p := &exprParser{lex: lex, ends: map[int]int{}}
 	x := p.expr()
 	if p.err != nil {
 		return nil, p.err
@@ -24,7 +24,7 @@ func parseExpr(lex *lexer.PeekingLexer) (Expr, error) {
 
 type exprParser struct {
 	lex   *lexer.PeekingLexer
-	last  lexer.Token // consumed
+	ends  map[int]int // by line, the column behind the last token consumed on it
 	depth int
 	err   *syntaxError
 }
@@ -60,7 +60,7 @@ func (p *exprParser) second() lexer.Token {
 func (p *exprParser) next() lexer.Token {
 	t := p.peek()
 	if p.err == nil {
-		p.last = t
+		p.ends[t.Pos.Line] = endColumn(t)
 		p.lex.Next()
 	}
 	return t
@@ -93,8 +93,11 @@ func (p *exprParser) ident(what string) Ident {
 	return ident(t)
 }
 
-// from returns the span from a place to the last token consumed.
-func (p *exprParser) from(start diag.Pos) Span { return Span{join(start, at(p.last))} }
+// from returns the span from a place to the last token consumed, on the place's line.
+func (p *exprParser) from(start diag.Pos) Span {
+	start.End = max(start.End, p.ends[start.Line])
+	return Span{start}
+}
 
 // enter counts recursion; its caller defers leave.
 func (p *exprParser) enter() bool {
@@ -262,7 +265,7 @@ func (p *exprParser) postfix() Expr {
 
 func (p *exprParser) field(x Expr) Expr {
 	if n, ok := x.(*Number); ok {
-		return p.fail(&diag.Diagnostic{Code: codeNumber, Msg: "a number ends with a point", Pos: join(n.At, at(p.last)),
+		return p.fail(&diag.Diagnostic{Code: codeNumber, Msg: "a number ends with a point", Pos: p.from(n.At).At,
 			Fix: n.Text + ".0"})
 	}
 	name := p.ident("a name behind `.`")

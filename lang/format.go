@@ -85,7 +85,7 @@ func openBraces(toks []placed) {
 		if len(open) > 0 && !is(toks[open[len(open)-1]].Token, "{") {
 			t.breaks = min(t.breaks, 1)
 		}
-		if i > 0 && is(toks[i-1].Token, "{") {
+		if afterBrace(toks, i) {
 			t.breaks = min(t.breaks, 1)
 		}
 		if t.Type != tokPunct {
@@ -102,6 +102,15 @@ func openBraces(toks []placed) {
 			}
 		}
 	}
+}
+
+// afterBrace reports whether token i is the first of a body, but for a comment on the
+// brace's line.
+func afterBrace(toks []placed, i int) bool {
+	if i > 1 && toks[i-1].comment() && toks[i-1].breaks == 0 {
+		i--
+	}
+	return i > 0 && is(toks[i-1].Token, "{")
 }
 
 // closeBrace settles the line breaks of the body between the braces at start and end.

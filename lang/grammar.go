@@ -60,7 +60,11 @@ type configHead struct {
 
 type dottedName struct {
 	Tokens []lexer.Token
-	Parts  []lexer.Token `parser:"@Ident ( '.' @Ident )*"`
+	Parts  []*namePart `parser:"@@ ( '.' @@ )*"`
+}
+
+type namePart struct {
+	Name lexer.Token `parser:"@Ident"`
 }
 
 // The negative lookahead lets a list end with a comma.

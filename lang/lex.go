@@ -77,7 +77,11 @@ func (s *scanner) emit(t lexer.Token) {
 // end writes an END token if the last token can end an item.
 func (s *scanner) end(pos lexer.Position) {
 	if s.ender {
-		s.toks = append(s.toks, lexer.Token{Type: tokEnd, Value: "", Pos: pos})
+		end := lexer.Token{Type: tokEnd, Pos: pos}
+		if pos.Offset < len(s.text) && s.text[pos.Offset] == '}' {
+			end.Value = "}" // for messages: no line ends here
+		}
+		s.toks = append(s.toks, end)
 	}
 	s.ender = false
 }
@@ -190,8 +194,12 @@ func (s *scanner) badCharacter() {
 	}
 	s.badLine = t.Pos.Line
 	s.ender, s.fresh = true, false
-	if shown == "/*" {
+	switch shown {
+	case "/*":
 		s.skipForeignComment()
+	case "#":
+		line, _, _ := strings.Cut(s.rest(), "\n")
+		s.take(0, len(line))
 	}
 }
 

@@ -20,7 +20,7 @@ var suffixes = []struct {
 	{"Ki", "", 10}, {"Mi", "", 20}, {"Gi", "", 30}, {"k", "e3", 0}, {"M", "e6", 0}, {"G", "e9", 0}, {"", "", 0},
 }
 
-// maxInt is the largest whole number that every smaller one can be told from.
+// maxInt bounds whole numbers: below it, all of them are exact.
 const maxInt = 1 << 53
 
 // digits returns how many bytes of s are digits with single underscores between them.
@@ -97,8 +97,8 @@ func number(t lexer.Token) (*Number, *diag.Diagnostic) {
 			return bad("a number is too large", "more than a 64-bit float holds", "")
 		}
 		isInt := whole || suffix != "" && v == math.Trunc(v)
-		if isInt && v > maxInt {
-			return bad("a whole number is too large", "more than 2 ** 53 is not exact", "a number with a point, if it need not be whole")
+		if isInt && v >= maxInt {
+			return bad("a whole number is too large", "from 2 ** 53 on they are not exact", "a number with a point, if it need not be whole")
 		}
 		return &Number{Span: Span{at(t)}, Value: v, IsInt: isInt, Text: text}, nil
 	}

@@ -188,7 +188,8 @@ func (p *parser) noStmt(t lexer.Token, above int) *diag.Diagnostic {
 		if deeper && t.Pos.Line > p.toks[p.i-1].Pos.Line {
 			return bracketBegins(t)
 		}
-	case is(t, "if"):
+	case is(t, ".") && next.Type == tokNumber: // the expression's error says more
+	case is(t, "if") && !deeper:
 		return &diag.Diagnostic{Code: codeForeign, Msg: "`if` does not begin a statement", Pos: at(t),
 			Label: "conditions choose between values", Fix: "a if condition else b; for tensors, where(condition, a, b)"}
 	case operator(t) != "":

@@ -106,7 +106,10 @@ func (p *parser) second() lexer.Token { return p.toks[min(p.i+1, len(p.toks)-1)]
 // fail reports d, an error in the tokens from index from to index to, unless a lexical
 // error there has been reported.
 func (p *parser) fail(from, to int, d *diag.Diagnostic) {
-	low, high := p.toks[from].Pos.Offset, p.toks[to].Pos.Offset
+	low, high := 0, p.toks[to].Pos.Offset
+	if from > 0 {
+		low = p.toks[from-1].Pos.Offset + 1
+	}
 	i, _ := slices.BinarySearch(p.damaged, low)
 	if i < len(p.damaged) && p.damaged[i] <= high {
 		return
@@ -218,7 +221,7 @@ func leftover(t lexer.Token) *diag.Diagnostic {
 		d.Code, d.Fix = codeForeign, "let name = ..., or state <- ..."
 		d.Msg, d.Label = "`=` does not assign", "expected the end of the line"
 	case is(t, "{"):
-		d.Fix = "conditions are a if c else b; a body in braces follows module, fn, repeat and for"
+		d.Fix = "only module, fn, blocks, repeat and for have a body in braces"
 	case is(t, "else"):
 		d.Fix = "a if condition else b"
 	}

@@ -26,7 +26,7 @@ func goesOn(d *diag.Diagnostic, before, t lexer.Token) bool {
 	if before.Pos.Line == 0 || before.Pos.Line == t.Pos.Line || t.Type == tokEOF {
 		return false
 	}
-	d.Notes = append(d.Notes, diag.Note{Pos: at(before), Text: "the line above goes on behind " + describe(before)})
+	d.Notes = append(d.Notes, diag.Note{Pos: at(before), Text: "the line above goes on behind `" + clipText(before.Value) + "`"})
 	return true
 }
 
@@ -60,6 +60,10 @@ func translate(err error, item []lexer.Token) *diag.Diagnostic {
 		return notName(t, "a name")
 	case is(t, "=") && expected == "`:`":
 		return &diag.Diagnostic{Code: codeColon, Msg: "`=` where `:` is wanted", Pos: at(t), Label: "expected `:`"}
+	case is(item[0], "let") && expected == "a type" && (t.Type == tokNumber || t.Type == tokString):
+		colon := before(item, t)
+		return &diag.Diagnostic{Code: codeColon, Msg: "`:` where `=` is wanted", Pos: at(colon),
+			Label: "a type stands behind `:`, the value behind `=`", Fix: "="}
 	case is(t, ":") && expected == "`=`":
 		return &diag.Diagnostic{Code: codeColon, Msg: "`:` where `=` is wanted", Pos: at(t), Label: "expected `=`"}
 	}
@@ -84,7 +88,7 @@ func before(item []lexer.Token, t lexer.Token) lexer.Token {
 // phrases names the productions that participle may expect.
 var phrases = map[string]string{
 	"Expr": "an expression", "<ident>": "a name", "<string>": "a string", "ParamList": "`(`", "Param": "a name or `)`",
-	"TypeName": "a type", "DottedName": "a name", "AxisList": "`[`", "TypeAxis": "an axis or `]`", "UseItem": "the name of a file",
+	"TypeName": "a type", "DottedName": "a name", "NamePart": "a name", "AxisList": "`[`", "TypeAxis": "an axis or `]`", "UseItem": "the name of a file",
 	"<number>": "a number",
 }
 
@@ -99,8 +103,10 @@ func wanted(message string) string {
 	for ok {
 		var word string
 		word, rest = firstTerm(strings.TrimLeft(rest, "( "))
-		alternatives = append(alternatives, word)
 		rest, ok = strings.CutPrefix(rest, " |")
+		if len(alternatives) > 0 || !ok || !strings.HasPrefix(word, "`,`") { // no comma where a list begins
+			alternatives = append(alternatives, word)
+		}
 	}
 	return strings.Join(alternatives, " or ")
 }

@@ -81,14 +81,6 @@ func span(toks []lexer.Token) diag.Pos {
 	return p
 }
 
-// join returns the place that begins with a and ends with b, clipped to a's line.
-func join(a, b diag.Pos) diag.Pos {
-	if b.Line == a.Line && b.End > a.End {
-		a.End = b.End
-	}
-	return a
-}
-
 // describe says in a message what a token is.
 func describe(t lexer.Token) string {
 	switch t.Type {
@@ -98,6 +90,9 @@ func describe(t lexer.Token) string {
 		}
 		return "the end of the file"
 	case tokEnd:
+		if t.Value != "" {
+			return "`" + t.Value + "`"
+		}
 		return "the end of the line"
 	case tokNumber:
 		return "the number `" + clipText(t.Value) + "`"
@@ -121,7 +116,9 @@ func clipText(s string) string {
 }
 
 // is reports whether t is the word or operator value.
-func is(t lexer.Token, value string) bool { return t.Value == value && t.Type != tokEOF }
+func is(t lexer.Token, value string) bool {
+	return t.Value == value && t.Type != tokEOF && t.Type != tokEnd
+}
 
 // beginsOperand reports whether an expression can begin with t.
 func beginsOperand(t lexer.Token) bool {

@@ -28,7 +28,24 @@ func (l List) Sorted() List {
 		return cmp.Or(cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line),
 			cmp.Compare(a.Pos.Col, b.Pos.Col))
 	})
-	return slices.CompactFunc(out, func(a, b *Diagnostic) bool { return reflect.DeepEqual(a, b) })
+	n := 0
+	for _, d := range out {
+		if !repeats(out[:n], d) {
+			out[n] = d
+			n++
+		}
+	}
+	return out[:n]
+}
+
+// repeats reports whether d is among the last of a sorted list, those of d's place.
+func repeats(sorted []*Diagnostic, d *Diagnostic) bool {
+	for i := len(sorted) - 1; i >= 0 && sorted[i].Pos == d.Pos; i-- {
+		if reflect.DeepEqual(sorted[i], d) {
+			return true
+		}
+	}
+	return false
 }
 
 // Errors returns how many of the list's diagnostics are errors.

@@ -3,7 +3,7 @@ package diag
 // Nearest returns the candidate that name was probably meant to be, or the empty string
 // where none is near: at most one edit for every three letters, and one for short names.
 // An edit is an insertion, a deletion, a replacement or a swap of neighbours. Of equally
-// near candidates the first wins.
+// near candidates the one wins that begins most like name, and of those the first.
 func Nearest(name string, candidates []string) string {
 	best, limit := "", max(len(name)/3, 1)
 	if len(name) < 2 || len(name) > 64 {
@@ -13,11 +13,23 @@ func Nearest(name string, candidates []string) string {
 		if c == name || abs(len(c)-len(name)) > limit {
 			continue
 		}
-		if d := distance(name, c); d <= limit && d < len(c) {
-			best, limit = c, d-1
+		d := distance(name, c)
+		if d > limit || d >= len(c) {
+			continue
+		}
+		if d < limit || best == "" || commonPrefix(name, c) > commonPrefix(name, best) {
+			best, limit = c, d
 		}
 	}
 	return best
+}
+
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // distance is the optimal string alignment distance in bytes.
