@@ -45,6 +45,21 @@ func Zero(t types.Type) constant.Constant { return constant.NewZeroInitializer(t
 // Poison returns the value that means none.
 func Poison(t types.Type) constant.Constant { return constant.NewPoison(t) }
 
+// ConstMask returns n lanes of i1, the first count of them set.
+func ConstMask(n, count int) constant.Constant {
+	if n == 1 {
+		return Bool(count > 0)
+	}
+	text := "<"
+	for i := range n {
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprintf("i1 %v", i < count)
+	}
+	return &literal{Vec(I1, n), text + ">"}
+}
+
 // Iota returns the lanes 0, 1, ..., n-1 of an integer type.
 func Iota(elem *types.IntType, n int) constant.Constant {
 	if n == 1 {

@@ -72,3 +72,29 @@ func (b *Builder) ReduceMax(x value.Value) value.Value { return b.Reduce(x, b.FM
 
 // ReduceMin returns the least lane, NaN if any is.
 func (b *Builder) ReduceMin(x value.Value) value.Value { return b.Reduce(x, b.FMin) }
+
+// Transpose returns the columns of the square matrix whose rows are given: n vectors of
+// n lanes, n a power of two.
+func (b *Builder) Transpose(rows []value.Value) []value.Value {
+	n := len(rows)
+	rows = append([]value.Value(nil), rows...)
+	// Step s exchanges, in each pair of rows s apart, the blocks of s lanes that lie off
+	// the diagonal of 2s x 2s squares.
+	for s := 1; s < n; s *= 2 {
+		lo, hi := make([]int, n), make([]int, n)
+		for i := range n {
+			if i&s == 0 {
+				lo[i], hi[i] = i, i+s
+			} else {
+				lo[i], hi[i] = n+i-s, n+i
+			}
+		}
+		for i := range n {
+			if i&s == 0 {
+				x, y := rows[i], rows[i+s]
+				rows[i], rows[i+s] = b.Shuffle(x, y, lo), b.Shuffle(x, y, hi)
+			}
+		}
+	}
+	return rows
+}

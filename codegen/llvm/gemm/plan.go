@@ -1,0 +1,201 @@
+package gemm
+
+import "vitc/codegen/llvm/cpu"
+
+// Plan is how a Spec is computed.
+type Plan struct {
+	MR, NV     int // a tile: rows, vectors of columns
+	NR         int // columns of a tile, NV vectors
+	MT, NP     int // tiles and panels of a block: a task
+	KC         int // of K at a time
+	MB, NB, KB int // blocks over M, N, K
+	PackA      bool
+	PackB      bool // copied by each thread
+	Tasks      int  // MB*NB; task t is block (t%MB, t/MB)
+	Scratch    int  // bytes of scratch memory a thread needs, aligned to 64
+	FLOPs      int64
+
+	tiles, panels int // over all of C
+	tailM, tailN  int // rows of the last tile, columns of the last panel
+	scratchA      int // where packed A starts in scratch; packed B starts at 0
+}
+
+// The sizes that plans are made for. They are constants, not this machine's, so that
+// the same program compiles to the same code everywhere.
+const (
+	cacheL1 = 32 << 10
+	cacheL2 = 1 << 20
+	page    = 4096
+)
+
+// Plan chooses tiles, blocks and packing. The Spec must pass Check.
+func (s *Spec) Plan() Plan {
+	p := Plan{FLOPs: s.FLOPs()}
+	p.chooseTile(s)
+	p.chooseK(s)
+	p.PackB = s.packB(&p)
+	p.PackA = s.packA(&p)
+	p.chooseBlocks(s)
+	p.layout(s)
+	return p
+}
+
+// tileShape is a tile that the registers of a level hold.
+type tileShape struct{ mr, nv int }
+
+// shapes lists the tiles considered, the best for large matrices first: accumulators,
+// NV vectors of B and one of A must fit (and a product, without fused multiply-add).
+func shapes(isa cpu.Level) []tileShape {
+	switch isa {
+	case cpu.AVX512:
+		return []tileShape{{14, 2}, {9, 3}, {6, 4}, {28, 1}}
+	case cpu.AVX2:
+		return []tileShape{{6, 2}, {4, 3}, {13, 1}}
+	}
+	return []tileShape{{5, 2}, {11, 1}}
+}
+
+func ceilDiv(a, b int) int { return (a + b - 1) / b }
+
+func roundUp(n, to int) int { return ceilDiv(n, to) * to }
+
+// chooseTile takes the shape with the least estimated time, and within it as many equal
+// rows as M needs.
+func (p *Plan) chooseTile(s *Spec) {
+	best := 0.0
+	for _, t := range shapes(s.ISA) {
+		vl := s.ISA.Lanes()
+		tiles := ceilDiv(s.M, t.mr)
+		mr := ceilDiv(s.M, tiles)
+		nv := min(t.nv, ceilDiv(s.N, vl))
+		panels := ceilDiv(s.N, nv*vl)
+		lastM, lastN := s.M-(tiles-1)*mr, s.N-(panels-1)*nv*vl
+		lastNV := ceilDiv(lastN, vl)
+		cost := float64(tiles-1)*(float64(panels-1)*tileCost(mr, nv, s.K)+tileCost(mr, lastNV, s.K)) +
+			float64(panels-1)*tileCost(lastM, nv, s.K) + tileCost(lastM, lastNV, s.K)
+		if best == 0 || cost < best {
+			best = cost
+			p.MR, p.NV, p.NR = mr, nv, nv*vl
+			p.tiles, p.panels, p.tailM, p.tailN = tiles, panels, lastM, lastN
+		}
+	}
+}
+
+// tileCost estimates the cycles of a tile: two multiply-adds or two to three loads a
+// cycle, at least the latency of one multiply-add a step, and what starting and storing
+// it costs.
+func tileCost(mr, nv, k int) float64 {
+	step := max(float64(mr*nv)/2, float64(mr+nv)/2.5, 4)
+	return float64(k)*step + float64(mr*nv)*1.5 + 25
+}
+
+// chooseK splits K only where it is long: C is read and written once more for every
+// part. Equal parts of a multiple of 16.
+func (p *Plan) chooseK(s *Spec) {
+	p.KC, p.KB = s.K, 1
+	whole := s.C.DType != F32 || s.ReadsC
+	limit := 2048
+	if s.M*s.N*4 <= cacheL2/2 { // C stays in the cache
+		limit = 768
+	}
+	if s.K > limit && !whole {
+		p.KC = roundUp(ceilDiv(s.K, ceilDiv(s.K, limit)), 16)
+		p.KB = ceilDiv(s.K, p.KC)
+	}
+}
+
+// packB decides whether each thread copies B.
+func (s *Spec) packB(p *Plan) bool {
+	switch {
+	case s.Packing == PackNever || s.Packing == PackedB:
+		return false
+	case s.Packing == PackAlways || s.B.DType != F32 || s.B.ColStride != 1 && s.N > 1:
+		return true
+	case !s.ISA.HasMasks() && s.N%s.ISA.Lanes() != 0:
+		return true
+	case p.tiles < 8: // too few uses to pay for the copy
+		return false
+	}
+	// In place is as good while the part in use stays in the first-level cache, or where
+	// a panel's rows follow one another closely.
+	return p.KC*p.NR*4 > cacheL1 && s.B.RowStride*4 > 1024
+}
+
+// packA decides whether blocks of A are copied: to widen them, or where rows lie so that
+// they fall into the same few sets of the caches.
+func (s *Spec) packA(p *Plan) bool {
+	if s.A.DType != F32 {
+		return true
+	}
+	stride, count := s.A.RowStride, p.MR
+	if s.A.RowStride == 1 {
+		stride, count = s.A.ColStride, p.KC
+	}
+	return p.panels > 2 && count > 4 && stride > 0 && stride*4%(page/2) == 0
+}
+
+// Targets of chooseBlocks.
+const (
+	maxTiles    = 8       // of a block: more reuse of a panel gains nothing
+	minTask     = 1 << 18 // FLOPs below which a task is not worth splitting
+	wantTasks   = 32
+	blockABytes = cacheL2 / 4
+	blockBBytes = cacheL2
+)
+
+// chooseBlocks groups panels so that a block's part of B fills the cache, tiles so that
+// its part of A takes a quarter, then makes blocks smaller until there are tasks enough.
+func (p *Plan) chooseBlocks(s *Spec) {
+	p.NP = clamp(blockBBytes/(p.KC*p.NR*4), 1, p.panels)
+	p.MT = clamp(blockABytes/(p.KC*p.MR*4), 1, min(maxTiles, p.tiles))
+	count := func() int { return ceilDiv(p.tiles, p.MT) * ceilDiv(p.panels, p.NP) }
+	want := int(min(wantTasks, max(1, p.FLOPs/minTask)))
+	for count() < want && (p.MT > 1 || p.NP > 1) {
+		if p.MT >= p.NP {
+			p.MT = ceilDiv(p.MT, 2)
+		} else {
+			p.NP = ceilDiv(p.NP, 2)
+		}
+	}
+	if want == 1 {
+		p.MT, p.NP = p.tiles, p.panels
+	}
+	p.MB, p.NB = ceilDiv(p.tiles, p.MT), ceilDiv(p.panels, p.NP)
+	p.MT, p.NP = ceilDiv(p.tiles, p.MB), ceilDiv(p.panels, p.NB)
+	p.MB, p.NB = ceilDiv(p.tiles, p.MT), ceilDiv(p.panels, p.NP)
+	p.Tasks = p.MB * p.NB
+}
+
+func clamp(n, lo, hi int) int { return max(lo, min(n, hi)) }
+
+// layout sizes the scratch memory.
+func (p *Plan) layout(s *Spec) {
+	bytes := 0
+	if p.PackB {
+		bytes = p.NP * p.panelElems(s) * 4
+	}
+	p.scratchA = roundUp(bytes, 64)
+	if p.PackA {
+		bytes = p.scratchA + p.packedA(s).elems*4
+	}
+	p.Scratch = roundUp(bytes, 64)
+}
+
+// panelElems is the size of a packed panel of KC rows. Its rows are rounded up to whole
+// vectors, as the transposing copy writes square blocks.
+func (p *Plan) panelElems(s *Spec) int { return roundUp(p.KC, s.ISA.Lanes()) * p.NR }
+
+// packedShape is how a packed block of A lies: in its own order, with strides that avoid
+// powers of two.
+type packedShape struct{ row, col, elems int }
+
+func (p *Plan) packedA(s *Spec) packedShape {
+	vl := s.ISA.Lanes()
+	rows := p.MT * p.MR
+	if s.A.RowStride == 1 && s.A.ColStride != 1 {
+		stride := roundUp(rows, vl)
+		return packedShape{1, stride, p.KC * stride}
+	}
+	stride := roundUp(p.KC, vl) + 16
+	return packedShape{stride, 1, rows * stride}
+}
