@@ -174,7 +174,7 @@ func binaryRows() []*Row {
 			q := b.Div(d, op.In[1])
 			return []*Value{q, b.Neg(b.Mul(q, op.Out[0]))}
 		}),
-		point("rem", 2, numbers, 4, f2(math.Mod), func(b *Builder, op *Op, d *Value) []*Value { return []*Value{d, nil} }),
+		point("rem", 2, numbers, 4, f2(math.Mod), remVJP),
 		point("pow", 2, floats, 20, f2(math.Pow), powVJP),
 		point("max", 2, numbers, 1, f2(maxOf), winnerVJP("gt")),
 		point("min", 2, numbers, 1, f2(minOf), winnerVJP("lt")),
@@ -231,6 +231,16 @@ func minOf(x, y float64) float64 {
 		return x
 	}
 	return y
+}
+
+// remVJP: x rem y is x − q·y, with q = trunc(x/y) constant between jumps.
+func remVJP(b *Builder, op *Op, d *Value) []*Value {
+	x, y := op.In[0], op.In[1]
+	if y.Lit != nil {
+		return []*Value{d, nil}
+	}
+	q := b.Div(b.Sub(x, op.Out[0]), y)
+	return []*Value{d, b.Neg(b.Mul(d, q))}
 }
 
 func powVJP(b *Builder, op *Op, d *Value) []*Value {
