@@ -264,7 +264,8 @@ func (p *exprParser) postfix() Expr {
 }
 
 func (p *exprParser) field(x Expr) Expr {
-	if n, ok := x.(*Number); ok {
+	n, ok := x.(*Number)
+	if ok && p.before().Pos.Column == n.At.Col+len(n.Text) { // the point touches the digits
 		return p.fail(&diag.Diagnostic{Code: codeNumber, Msg: "a number ends with a point", Pos: p.from(n.At).At,
 			Fix: n.Text + ".0"})
 	}

@@ -150,13 +150,18 @@ type formatter struct {
 // fmtLine is a line of output. A trailing comment is kept apart, to be aligned.
 type fmtLine struct {
 	code    []byte
+	width   int // of code, in characters
 	indent  int
 	comment string
 }
 
 func (f *formatter) line() *fmtLine { return &f.lines[len(f.lines)-1] }
 
-func (f *formatter) write(text string) { f.line().code = append(f.line().code, text...) }
+func (f *formatter) write(text string) {
+	l := f.line()
+	l.code = append(l.code, text...)
+	l.width += utf8.RuneCountInString(text)
+}
 
 func (f *formatter) put(i int) {
 	t := f.toks[i]
@@ -232,8 +237,7 @@ func (f *formatter) open(i int) {
 	}
 	next := f.toks[i+1]
 	if next.breaks == 0 && !next.comment() {
-		column := utf8.RuneCount(line.code)
-		f.levels = append(f.levels, level{indent: column, close: column - 1})
+		f.levels = append(f.levels, level{indent: line.width, close: line.width - 1})
 		return
 	}
 	f.levels = append(f.levels, level{indent: line.indent + indentWidth, close: line.indent})
@@ -253,7 +257,7 @@ func (f *formatter) text() []byte {
 	for i := 0; i < len(f.lines); {
 		end, width := i, 0
 		for ; end < len(f.lines) && f.lines[end].comment != ""; end++ {
-			width = max(width, utf8.RuneCount(f.lines[end].code))
+			width = max(width, f.lines[end].width)
 		}
 		for end = max(end, i+1); i < end; i++ {
 			f.lines[i].write(&out, width)
@@ -266,7 +270,7 @@ func (f *formatter) text() []byte {
 func (l *fmtLine) write(out *bytes.Buffer, width int) {
 	out.Write(l.code)
 	if l.comment != "" {
-		out.WriteString(strings.Repeat(" ", width-utf8.RuneCount(l.code)+2) + l.comment)
+		out.WriteString(strings.Repeat(" ", width-l.width+2) + l.comment)
 	}
 	out.WriteByte('\n')
 }

@@ -7,7 +7,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func dump(t testing.TB, f *File) string {
+// tester is what testing.TB and rapid.T have in common.
+type tester interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+func dump(t tester, f *File) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := Dump(&b, f); err != nil {
@@ -18,11 +25,11 @@ func dump(t testing.TB, f *File) string {
 
 // checkFormat demands of a source without errors that formatting keeps its tree and
 // comments, and changes nothing the second time. It returns the formatted text.
-func checkFormat(t testing.TB, name string, src []byte) []byte {
+func checkFormat(t tester, name string, src []byte) []byte {
 	t.Helper()
 	before, list := Parse(name, src)
 	if list.Errors() > 0 {
-		t.Fatalf("%s does not parse:\n%s", name, list.Error())
+		t.Fatalf("%s does not parse:\n%s\n%s", name, list.Error(), src)
 	}
 	once, list := Format(name, src)
 	if list.Errors() > 0 {
