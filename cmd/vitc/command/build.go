@@ -1,0 +1,91 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vitc/driver"
+)
+
+// buildOptions are the flags of `vitc build`.
+type buildOptions struct {
+	output, emit, target string
+	machine              driver.MachineOptions
+	json                 bool
+}
+
+// emits maps what --emit takes to stages of a dump.
+var emits = []string{"bundle", "ir", "llvm", "asm"}
+
+// build makes `vitc build`.
+func (a *app) build() *cobra.Command {
+	o := buildOptions{emit: emits[0]}
+	c := &cobra.Command{
+		Use:   "build FILE.vit [TRAIN]",
+		Short: "Compile a program into one file",
+		Long: `Build compiles a program and writes one file (.vitb) with everything that running it needs but
+data: settings, IR and native code. vitc run runs it on machines that have no LLVM. Paths of
+data in it start at the folder that it lies in.`,
+		Example: `  vitc build model.vit
+  vitc build model.vit --isa avx2 -o model-avx2.vitb
+  vitc build --emit ir examples/vit22b.vit`,
+		Args:              between(1, 2, "a program and, where it has several, the name of a train block"),
+		ValidArgsFunction: vitFiles,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.buildFile(commandContext(c), args[0], append(args, "")[1], o)
+		},
+	}
+	outputFlag(c, &o.output, "write to this file (default FILE.vitb; for --emit, the standard output)")
+	choiceFlag(c, &o.emit, "emit", emits, "what to write: "+strings.Join(emits, ", "))
+	targetFlag(c, &o.target)
+	isaFlag(c, &o.machine.ISA)
+	jsonFlag(c, &o.json)
+	return c
+}
+
+func (a *app) buildFile(ctx context.Context, file, block string, o buildOptions) error {
+	if o.emit != emits[0] {
+		return a.dumpStage(ctx, driver.DumpRequest{File: file, Block: block, Stage: o.emit, Target: o.target, Machine: o.machine}, o.output)
+	}
+	start := time.Now()
+	job, err := driver.OpenJob(ctx, a.sources, file, block, o.target, a.in)
+	if err != nil {
+		return err
+	}
+	a.printDiagnostics(job.Warnings)
+	if job.Passed != "" {
+		a.note("%s", job.Passed)
+	}
+	if job.Built != nil {
+		return usage(driver.CodeArgs, file+" is built already", "a program (.vit)", "vitc run "+file)
+	}
+	built, err := driver.Build(ctx, job.Program, job.Target, o.machine)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := built.File().Encode(&b); err != nil {
+		return err
+	}
+	if o.output == "" {
+		o.output = strings.TrimSuffix(file, ".vit") + ".vitb"
+	}
+	if err := a.emit(o.output, b.Bytes()); err != nil {
+		return err
+	}
+	return a.reportBuild(built.Report(o.output, b.Len(), time.Since(start)), o)
+}
+
+func (a *app) reportBuild(r driver.BuildReport, o buildOptions) error {
+	if o.json {
+		return a.printJSON(r)
+	}
+	if o.output != driver.Stdin {
+		a.printf("%s: %s, %s, %s parameters, %d kernels\n", r.File, r.Target, size(int64(r.Bytes)), thousands(r.Parameters), r.Kernels)
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"vitc/driver"
+	"vitc/ir/diag"
+	"vitc/runtime/atomicfile"
+	"vitc/runtime/fault"
+)
+
+// printJSON writes a report as indented JSON.
+func (a *app) printJSON(report any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(report)
+}
+
+// printf writes to where results go.
+func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.out, format, args...) }
+
+// emit writes text to the file of -o, whole or not at all, or to where results go.
+func (a *app) emit(path string, text []byte) error {
+	if path == "" || path == driver.Stdin {
+		_, err := a.out.Write(text)
+		return err
+	}
+	return writeFile(path, text)
+}
+
+// writeFile replaces a file atomically; a terminal, pipe or device is written to as it is.
+func writeFile(path string, text []byte) error {
+	var err error
+	if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		err = os.WriteFile(path, text, 0o666)
+	} else {
+		err = atomicfile.Write(path, func(w io.Writer) error {
+			_, err := io.Copy(w, bytes.NewReader(text))
+			return err
+		})
+	}
+	if err != nil {
+		return fault.Diagnostic(err, driver.CodeFile, diag.Pos{})
+	}
+	return nil
+}

@@ -1,0 +1,194 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"vitc/driver"
+	"vitc/ir/diag"
+	"vitc/runtime/train"
+)
+
+// runOptions are the flags of `vitc run`.
+type runOptions struct {
+	train   train.Options
+	machine driver.MachineOptions
+	target  string
+	metrics string // file for JSON lines, "" for none
+	quiet   bool
+	json    bool
+	args    []string // file and train block, for the command that resumes
+}
+
+// The bounds of --threads, and how often a checkpoint is written unless told otherwise.
+const (
+	maxThreads             = 1024
+	defaultCheckpointEvery = 500
+)
+
+// run makes `vitc run`.
+func (a *app) run() *cobra.Command {
+	o := runOptions{}
+	o.train.CheckpointEvery = defaultCheckpointEvery
+	c := &cobra.Command{
+		Use:   "run FILE [TRAIN]",
+		Short: "Train, then evaluate",
+		Long: `Run compiles a program, trains its train block and runs the evaluations of it. FILE is a
+program (.vit) or what vitc build made of one (.vitb). TRAIN names the block where there are
+several.
+
+Checkpoints go to --out, runs/TRAIN unless given. Ctrl-C finishes the step and saves; --resume
+continues from the last checkpoint as if nothing had happened, to the bit.`,
+		Example: `  vitc run examples/fashion.vit
+  vitc run model.vit --steps 200 --seed 1 --metrics metrics.jsonl
+  vitc run model.vit --out runs/big --resume
+  vitc run fashion.vitb --threads 4`,
+		Args:              between(1, 2, "a file and, where it has several, the name of a train block"),
+		ValidArgsFunction: vitFiles,
+		RunE: func(c *cobra.Command, args []string) error {
+			o.args = args
+			return a.runFile(commandContext(c), &o)
+		},
+	}
+	a.runFlags(c, &o)
+	return c
+}
+
+func (a *app) runFlags(c *cobra.Command, o *runOptions) {
+	numberFlag(c, &o.train.Steps, "steps", 1, math.MaxInt32, "steps to train, instead of what the program says")
+	c.Flags().Var(seed{&o.train.Seed}, "seed", "seed of everything random, instead of the program's")
+	numberFlag(c, &o.machine.Threads, "threads", 1, maxThreads, "threads that compute (default one a core)")
+	c.Flags().StringVar(&o.train.Out, "out", "", "folder for checkpoints (default runs/TRAIN)")
+	numberFlag(c, &o.train.CheckpointEvery, "checkpoint-every", 1, math.MaxInt32, "steps between checkpoints; the last step always writes one")
+	c.Flags().BoolVar(&o.train.Resume, "resume", false, "continue from the last checkpoint of the folder")
+	c.Flags().StringVar(&o.metrics, "metrics", "", "write what is measured to this file, a JSON object a line")
+	c.Flags().BoolVar(&o.quiet, "quiet", false, "show no progress, only results and errors")
+	targetFlag(c, &o.target)
+	jsonFlag(c, &o.json)
+}
+
+// runFile opens the data before it compiles: what can be wrong without computing is said
+// first.
+func (a *app) runFile(ctx context.Context, o *runOptions) error {
+	job, err := a.prepare(ctx, o)
+	if err != nil {
+		return err
+	}
+	if o.train.Out == "" {
+		o.train.Out = driver.RunFolder(job.Program.Name, o.train.Resume)
+	}
+	if err := writable(o.metrics); err != nil {
+		return err
+	}
+	w := &watch{a: a, o: o, name: job.Program.Name}
+	o.train.Workers, o.train.Observer = o.machine.Threads, w
+	r, err := train.Open(job.Program, o.train)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if job.Built == nil {
+		if job.Built, err = driver.Build(ctx, job.Program, job.Target, o.machine); err != nil {
+			return err
+		}
+	}
+	m, err := job.Built.Open(o.machine)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	summary, err := r.Train(ctx, m)
+	if closeErr := w.finish(summary, err); err == nil {
+		err = closeErr
+	}
+	return a.conclude(o, job.Target, summary, err)
+}
+
+// prepare reads the file that is to run.
+func (a *app) prepare(ctx context.Context, o *runOptions) (*driver.Job, error) {
+	name := ""
+	if len(o.args) > 1 {
+		name = o.args[1]
+	}
+	job, err := driver.OpenJob(ctx, a.sources, o.args[0], name, o.target, a.in)
+	if err != nil {
+		return nil, err
+	}
+	a.printDiagnostics(job.Warnings)
+	if job.Passed != "" {
+		a.note("%s", job.Passed)
+	}
+	return job, nil
+}
+
+// writable proves that the file of metrics can be written before anything is computed.
+func writable(path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+	if err == nil {
+		return f.Close()
+	}
+	var cause *os.PathError
+	if errors.As(err, &cause) {
+		err = cause.Err
+	}
+	return &diag.Diagnostic{Code: train.CodeWrite, Msg: "cannot write metrics: " + err.Error(), Pos: diag.Pos{File: path},
+		Fix: "choose a file in a folder that exists and that you may write to"}
+}
+
+// conclude prints what the run came to.
+func (a *app) conclude(o *runOptions, t *driver.Target, s *train.Summary, err error) error {
+	if errors.Is(err, train.ErrInterrupted) {
+		a.note("stopped after step %d of %d; to go on:\n  %s", s.Step, s.Steps, o.resumeCommand())
+		return driver.ErrInterrupted
+	}
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return a.printJSON(newSummary(s, t.Name))
+	}
+	if !o.quiet {
+		a.note("%s: %d steps, %.3g s, %.4g images/s; checkpoint %s", s.Program, s.Step, s.Seconds, s.PerSecond, s.Checkpoint)
+	}
+	for _, m := range s.Results {
+		a.printf("%-20s %.6g\n", m.Name, m.Value)
+	}
+	return nil
+}
+
+// resumeCommand is the command line that continues the run.
+func (o *runOptions) resumeCommand() string {
+	words := append([]string{"vitc", "run"}, o.args...)
+	if o.train.Steps > 0 {
+		words = append(words, "--steps", fmt.Sprint(o.train.Steps))
+	}
+	if o.target != driver.Auto {
+		words = append(words, "--target", o.target)
+	}
+	if o.metrics != "" {
+		words = append(words, "--metrics", o.metrics)
+	}
+	words = append(words, "--out", filepath.Clean(o.train.Out), "--resume")
+	for i, w := range words {
+		words[i] = shellWord(w)
+	}
+	return strings.Join(words, " ")
+}
+
+// shellWord quotes a word that a shell would take apart.
+func shellWord(w string) string {
+	if w != "" && !strings.ContainsAny(w, " \t\n'\"\\$`*?[]{}()<>|&;#~!") {
+		return w
+	}
+	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+}

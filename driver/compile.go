@@ -1,0 +1,28 @@
+package driver
+
+import (
+	"errors"
+
+	"vitc/ir"
+	"vitc/passes"
+)
+
+// runPasses takes a module through named passes for a target. A pass that breaks makes an
+// InternalError with a reproducer.
+func runPasses(m *ir.Module, names []string, target string, after func(string, *ir.Module, bool)) error {
+	err := passes.Run(m, names, passes.Options{Target: passes.Target{Name: target}, After: after})
+	var crash *passes.Crash
+	if errors.As(err, &crash) {
+		return crashed(crash, target)
+	}
+	return err
+}
+
+// Optimize reads IR text and takes it through the named passes; file stands in messages.
+func Optimize(file string, text []byte, names []string, target string) (*ir.Module, error) {
+	m, err := ir.Parse(string(text))
+	if err != nil {
+		return nil, badIR(file, err)
+	}
+	return m, runPasses(m, names, target, nil)
+}

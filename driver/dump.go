@@ -1,0 +1,179 @@
+package driver
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"vitc/ir"
+	"vitc/ir/diag"
+	"vitc/lang"
+	"vitc/passes"
+)
+
+// The stages of a dump beside the passes.
+const (
+	stageAST = "ast"
+	stageIR  = "ir"
+)
+
+// DumpRequest says what to show of a program.
+type DumpRequest struct {
+	File, Block string
+	Stage       string // see Stages; NAME:N is the Nth run of a pass in the pipeline
+	Target      string
+	Machine     MachineOptions
+	Locs        bool // show where each op came from
+}
+
+// emitters are the stages that come from the generated code of a target, by name.
+type emitter struct {
+	name, doc string
+	emit      func(context.Context, *ir.Program, MachineOptions) ([]byte, error)
+}
+
+// Stages lists every stage that can be shown, in the order of compilation, with a line on
+// each.
+func Stages() []struct{ Name, Doc string } {
+	list := []struct{ Name, Doc string }{{stageAST, "the syntax tree"}, {stageIR, "the IR as built"}}
+	for _, p := range passes.Table() {
+		list = append(list, struct{ Name, Doc string }{p.Name, "the IR after the pass: " + p.Doc})
+	}
+	for _, e := range emitters {
+		list = append(list, struct{ Name, Doc string }{e.name, e.doc})
+	}
+	return list
+}
+
+// Dump shows a stage of a program as text (for `object`, as an ELF file).
+func Dump(ctx context.Context, s *Sources, q DumpRequest, stdin io.Reader) ([]byte, error) {
+	if q.Stage == stageAST {
+		return dumpTree(s, q.File, stdin)
+	}
+	p, _, err := Load(ctx, s, q.File, q.Block, stdin)
+	if err != nil {
+		return nil, err
+	}
+	if q.Stage == stageIR {
+		return irText(p.Module, q.Locs), nil
+	}
+	for _, e := range emitters {
+		if e.name != q.Stage {
+			continue
+		}
+		if err := runPasses(p.Module, passes.Pipeline(nativeTarget), nativeTarget, nil); err != nil {
+			return nil, err
+		}
+		return e.emit(ctx, p, q.Machine)
+	}
+	return dumpAfter(p.Module, q)
+}
+
+func dumpTree(s *Sources, file string, stdin io.Reader) ([]byte, error) {
+	text, err := s.Read(file, stdin)
+	if err != nil {
+		return nil, err
+	}
+	tree, list := lang.Parse(file, text)
+	if err := list.Err(); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = lang.Dump(&b, tree)
+	return b.Bytes(), err
+}
+
+// dumpAfter runs the pipeline up to a pass, to its last run unless the stage says which.
+func dumpAfter(m *ir.Module, q DumpRequest) ([]byte, error) {
+	t, _, err := ChooseTarget(q.Target)
+	if err != nil {
+		return nil, err
+	}
+	names := passes.Pipeline(t.Name)
+	end, err := stageEnd(names, q.Stage)
+	if err != nil {
+		return nil, err
+	}
+	if err := runPasses(m, names[:end], t.Name, nil); err != nil {
+		return nil, err
+	}
+	return irText(m, q.Locs), nil
+}
+
+// stageEnd finds how much of a pipeline a stage needs.
+func stageEnd(pipeline []string, stage string) (int, error) {
+	name, number, numbered := strings.Cut(stage, ":")
+	var ends []int
+	for i, p := range pipeline {
+		if p == name {
+			ends = append(ends, i+1)
+		}
+	}
+	if len(ends) == 0 {
+		return 0, unknownStage(stage, pipeline)
+	}
+	if !numbered {
+		return ends[len(ends)-1], nil
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || n > len(ends) {
+		return 0, usagef(CodeValue, fmt.Sprintf("%s:1 to %s:%d", name, name, len(ends)), "the pipeline runs %s %d times, there is no run %q", name, len(ends), number)
+	}
+	return ends[n-1], nil
+}
+
+func unknownStage(stage string, pipeline []string) error {
+	var names []string
+	for _, s := range Stages() {
+		names = append(names, s.Name)
+	}
+	d := &diag.Diagnostic{Code: CodeValue, Msg: fmt.Sprintf("there is no stage %q", stage), Expected: "one of " + strings.Join(names, ", "),
+		Fix: diag.Nearest(stage, names)}
+	if passes.Lookup(stage) != nil {
+		d.Msg = fmt.Sprintf("this target's pipeline has no pass %q", stage)
+		d.Expected = "one of " + strings.Join(slices.Compact(slices.Sorted(slices.Values(pipeline))), ", ")
+	}
+	return &UsageError{d}
+}
+
+func irText(m *ir.Module, locs bool) []byte {
+	var b bytes.Buffer
+	if err := ir.Print(&b, m, ir.PrintOptions{Locs: locs}); err != nil {
+		return []byte(err.Error()) // a buffer does not fail
+	}
+	return b.Bytes()
+}
+
+// Numbered is one file of a dump of all stages.
+type Numbered struct {
+	Name string
+	Text []byte
+}
+
+// DumpAll shows the IR as built and after every pass of the target, as files whose names
+// sort in that order and say where a pass changed nothing.
+func DumpAll(ctx context.Context, s *Sources, q DumpRequest, stdin io.Reader) ([]Numbered, error) {
+	p, _, err := Load(ctx, s, q.File, q.Block, stdin)
+	if err != nil {
+		return nil, err
+	}
+	t, _, err := ChooseTarget(q.Target)
+	if err != nil {
+		return nil, err
+	}
+	base := strings.TrimSuffix(filepath.Base(q.File), filepath.Ext(q.File))
+	files := []Numbered{{fmt.Sprintf("%s.00.built.ir", base), irText(p.Module, q.Locs)}}
+	err = runPasses(p.Module, passes.Pipeline(t.Name), t.Name, func(name string, m *ir.Module, changed bool) {
+		unchanged := ""
+		if !changed {
+			unchanged = ".unchanged"
+		}
+		files = append(files, Numbered{fmt.Sprintf("%s.%02d.%s%s.ir", base, len(files), name, unchanged), irText(m, q.Locs)})
+	})
+	return files, err
+}

@@ -1,0 +1,126 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"vitc/codegen"
+	"vitc/ir"
+	"vitc/ir/diag"
+	"vitc/passes"
+)
+
+// Built is a program that has been compiled for a target.
+type Built struct {
+	Program *ir.Program // its module as the target wants it
+	Target  *Target
+	Bundle  *codegen.Bundle // nil for a target without code
+}
+
+// Build takes a program through a target's passes and compiles it.
+func Build(ctx context.Context, p *ir.Program, t *Target, o MachineOptions) (*Built, error) {
+	if err := runPasses(p.Module, passes.Pipeline(t.Name), t.Name, nil); err != nil {
+		return nil, err
+	}
+	b := &Built{Program: p, Target: t}
+	if t.build == nil {
+		return b, nil
+	}
+	var err error
+	b.Bundle, err = t.build(ctx, p, o)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return b, err
+}
+
+// Open makes the program ready to run, its state not yet set.
+func (b *Built) Open(o MachineOptions) (codegen.Machine, error) {
+	m, err := b.Target.open(b.Program, b.Bundle, o)
+	if err != nil {
+		return nil, cannotOpen(err)
+	}
+	return m, nil
+}
+
+// cannotOpen says why code does not run here.
+func cannotOpen(err error) error {
+	var d *diag.Diagnostic
+	if errors.As(err, &d) {
+		return err
+	}
+	return &diag.Diagnostic{Code: CodeCPU, Msg: "cannot run this code here: " + firstLine(err.Error())}
+}
+
+// File is the program as one file: what `vitc build` writes. Relative paths of its data start
+// at the file's folder, wherever it is copied.
+func (b *Built) File() *codegen.Bundle {
+	p := *b.Program
+	p.Train.Data.Dir = ""
+	p.Evals = append([]ir.Eval(nil), p.Evals...)
+	for i := range p.Evals {
+		p.Evals[i].Data.Dir = ""
+	}
+	file := codegen.Bundle{Target: b.Target.Name, Plan: &codegen.Plan{}}
+	if b.Bundle != nil {
+		file = *b.Bundle
+	}
+	file.Program, file.IR = &p, b.Program.Module.String()
+	return &file
+}
+
+// OpenFile reads a program that `vitc build` wrote. target is as given on the command line:
+// Auto takes the target that the file was built for.
+func OpenFile(path, target string) (*Built, error) {
+	if err := CheckFile(path); err != nil {
+		return nil, err
+	}
+	bundle, err := codegen.ReadBundle(path)
+	if err != nil {
+		return nil, badBundle(path, err)
+	}
+	if bundle.Program.Module, err = ir.Parse(bundle.IR); err != nil {
+		return nil, badBundle(path, &codegen.FormatError{Section: "ir", Msg: err.Error(), Fix: "build it again with vitc build"})
+	}
+	if target == Auto {
+		target = bundle.Target
+	}
+	t := targetNamed(target)
+	if t == nil {
+		return nil, &diag.Diagnostic{Code: CodeBundle, Msg: fmt.Sprintf("the bundle is for the target %q, which this vitc does not have", target), Pos: diag.Pos{File: path}}
+	}
+	setDir(bundle.Program, filepath.Dir(path))
+	b := &Built{Program: bundle.Program, Target: t}
+	if t.build == nil {
+		return b, nil
+	}
+	if b.Bundle = bundle; bundle.Target != t.Name {
+		return nil, &diag.Diagnostic{Code: CodeBundle, Msg: fmt.Sprintf("the bundle holds code for the target %s, not for %s", bundle.Target, t.Name), Pos: diag.Pos{File: path},
+			Fix: "--target " + bundle.Target + ", or build it again with --target " + t.Name}
+	}
+	return b, nil
+}
+
+func setDir(p *ir.Program, dir string) {
+	p.Train.Data.Dir = dir
+	for i := range p.Evals {
+		p.Evals[i].Data.Dir = dir
+	}
+}
+
+// badBundle says what is wrong with a bundle, and at which byte.
+func badBundle(path string, err error) error {
+	d := &diag.Diagnostic{Code: CodeBundle, Msg: firstLine(err.Error()), Pos: diag.Pos{File: path}}
+	var format *codegen.FormatError
+	if errors.As(err, &format) {
+		where := "header"
+		if format.Section != "" {
+			where = "section " + format.Section
+		}
+		d.Msg = fmt.Sprintf("not a bundle that can be run: %s at byte %d: %s", where, format.Offset, format.Msg)
+		d.Fix = format.Fix
+	}
+	return d
+}

@@ -1,0 +1,79 @@
+package driver
+
+import (
+	"context"
+
+	"vitc/codegen"
+	"vitc/ir"
+	"vitc/runtime/ref"
+)
+
+// Auto stands for the first target of the table that this machine can use.
+const Auto = "auto"
+
+// Target is one row of the table of targets: what a program can be compiled for.
+type Target struct {
+	Name string
+	Doc  string
+	// Missing says why this machine cannot use the target, nil if it can.
+	Missing func() error
+	// build compiles a program that has been through the target's passes; nil where there is
+	// nothing to compile.
+	build func(context.Context, *ir.Program, MachineOptions) (*codegen.Bundle, error)
+	// open makes a program ready to run; b is what build made, nil where there is no build.
+	open func(p *ir.Program, b *codegen.Bundle, o MachineOptions) (codegen.Machine, error)
+}
+
+// MachineOptions say how a target compiles and runs.
+type MachineOptions struct {
+	Threads int    // 0: one a CPU
+	ISA     string // instruction set level; "" or "host": the machine's own
+}
+
+// targets lists them, the fastest first.
+var targets = []Target{
+	{
+		Name:    "ref",
+		Doc:     "interpreter, slow, needs nothing",
+		Missing: func() error { return nil },
+		open: func(p *ir.Program, _ *codegen.Bundle, _ MachineOptions) (codegen.Machine, error) {
+			return ref.Open(p)
+		},
+	},
+}
+
+// Targets lists the targets, the fastest first.
+func Targets() []Target { return targets }
+
+// targetNamed finds a target, nil if there is none.
+func targetNamed(name string) *Target {
+	for i := range targets {
+		if targets[i].Name == name {
+			return &targets[i]
+		}
+	}
+	return nil
+}
+
+// ChooseTarget resolves a name given on the command line. For Auto it takes the first
+// target that this machine can use; why, if not empty, says in a line what was passed over.
+func ChooseTarget(name string) (t *Target, why string, err error) {
+	if name != Auto {
+		t := targetNamed(name)
+		if t == nil {
+			return nil, "", usagef(CodeValue, "", "there is no target %q", name)
+		}
+		return t, "", t.Missing()
+	}
+	for i := range targets {
+		missing := targets[i].Missing()
+		if missing == nil {
+			return &targets[i], why, nil
+		}
+		if why == "" {
+			why = firstLine(missing.Error()) + ": running on the interpreter, which is slow; `vitc doctor` says what to do"
+		}
+		err = missing
+	}
+	return nil, "", err
+}
