@@ -1,6 +1,13 @@
+// Package rng draws random numbers from counters: a draw is a function of a key and a
+// place, so that nothing is consumed and no order, thread or machine changes it. Keys
+// encipher places by Threefry-2x32 (package threefry).
 package rng
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"vitc/ir/threefry"
+)
 
 // Key names a place in a tree of random streams: New makes the root, Fold a branch.
 type Key [2]uint32
@@ -12,7 +19,7 @@ func New(seed uint64) Key { return split(seed) }
 func split(v uint64) [2]uint32 { return [2]uint32{uint32(v), uint32(v >> 32)} }
 
 // Fold derives the key of branch data: the pass, the example, the number of a stage.
-func (k Key) Fold(data uint64) Key { return Threefry2x32(k, split(data)) }
+func (k Key) Fold(data uint64) Key { return threefry.Block(k, split(data)) }
 
 // FoldString derives the key of a named branch: eight bytes at a time, then the length,
 // so that no name is another's beginning.
@@ -31,7 +38,7 @@ func (k Key) FoldString(name string) Key {
 // At is the 64 bits at place i of the key's stream. Its counters are Fold's too: a key
 // serves either to derive keys or to draw, not both.
 func (k Key) At(i uint64) uint64 {
-	x := Threefry2x32(k, split(i))
+	x := threefry.Block(k, split(i))
 	return uint64(x[0]) | uint64(x[1])<<32
 }
 
