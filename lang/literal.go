@@ -151,50 +151,78 @@ var escapes = map[byte]string{'n': "\n", 't': "\t", '"': `"`, '\\': `\`, '{': "{
 // stringPieces converts a string token. In text, `\{` and `\}` are braces and `{name}`
 // stands for a value; a lone `}` is itself.
 func stringPieces(t lexer.Token) (*String, *diag.Diagnostic) {
-	out := &String{Span: Span{at(t)}}
+	r := &stringReader{tok: t, out: &String{Span: Span{at(t)}}}
 	if t.Value == unclosed {
-		return out, nil // which has been reported
+		return r.out, nil // which has been reported
 	}
-	text := t.Value[1 : len(t.Value)-1]
-	bad := func(i, n int, msg, fix string) (*String, *diag.Diagnostic) {
-		p := t.Pos
-		p.Column += i + 1
-		return nil, &diag.Diagnostic{Code: codeString, Msg: msg, Pos: at(lexer.Token{Value: text[i : i+n], Pos: p}), Fix: fix}
-	}
-	var run strings.Builder
-	flush := func() {
-		if run.Len() > 0 {
-			out.Pieces = append(out.Pieces, Piece{Text: run.String()})
-			run.Reset()
-		}
-	}
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
+	r.text = t.Value[1 : len(t.Value)-1]
+	for r.i < len(r.text) {
+		var d *diag.Diagnostic
+		switch c := r.text[r.i]; c {
 		case '\\':
-			e, ok := escapes[text[i+1]]
-			if !ok {
-				_, n := utf8.DecodeRuneInString(text[i+1:])
-				return bad(i, 1+n, "`"+text[i:i+1+n]+"` is not an escape", "one of \\n \\t \\\" \\\\ \\{ \\}")
-			}
-			run.WriteString(e)
-			i++
+			d = r.escape()
 		case '{':
-			n := nameLength(text[i+1:])
-			if n == 0 || i+1+n >= len(text) || text[i+1+n] != '}' || reserved[text[i+1:i+1+n]] {
-				return bad(i, 1, "`{` in a string begins a name, as in \"{width}\"", "`\\{` for the brace itself")
-			}
-			flush()
-			p := t.Pos
-			p.Column += i + 2
-			name := lexer.Token{Value: text[i+1 : i+1+n], Pos: p}
-			out.Pieces = append(out.Pieces, Piece{Name: &Ident{Span{at(name)}, name.Value}})
-			i += n + 1
+			d = r.interpolation()
 		default:
-			run.WriteByte(text[i])
+			r.run.WriteByte(c)
+			r.i++
+		}
+		if d != nil {
+			return nil, d
 		}
 	}
-	flush()
-	return out, nil
+	r.flush()
+	return r.out, nil
+}
+
+// stringReader reads the text between a string's quotes from byte i on.
+type stringReader struct {
+	tok  lexer.Token
+	text string
+	i    int
+	run  strings.Builder // text since the last name
+	out  *String
+}
+
+func (r *stringReader) flush() {
+	if r.run.Len() > 0 {
+		r.out.Pieces = append(r.out.Pieces, Piece{Text: r.run.String()})
+		r.run.Reset()
+	}
+}
+
+// slice returns n bytes of the text from byte i on as a token, for its place.
+func (r *stringReader) slice(i, n int) lexer.Token {
+	pos := r.tok.Pos
+	pos.Column += 1 + i
+	return lexer.Token{Value: r.text[i : i+n], Pos: pos}
+}
+
+func (r *stringReader) escape() *diag.Diagnostic {
+	e, ok := escapes[r.text[r.i+1]]
+	if !ok {
+		_, n := utf8.DecodeRuneInString(r.text[r.i+1:])
+		t := r.slice(r.i, 1+n)
+		return &diag.Diagnostic{Code: codeString, Pos: at(t), Msg: "`" + t.Value + "` is not an escape",
+			Fix: "one of \\n \\t \\\" \\\\ \\{ \\}"}
+	}
+	r.run.WriteString(e)
+	r.i += 2
+	return nil
+}
+
+func (r *stringReader) interpolation() *diag.Diagnostic {
+	start := r.i + 1
+	n := nameLength(r.text[start:])
+	if n == 0 || !strings.HasPrefix(r.text[start+n:], "}") || reserved[r.text[start:start+n]] {
+		return &diag.Diagnostic{Code: codeString, Pos: at(r.slice(r.i, 1)),
+			Msg: "`{` in a string begins a name, as in \"{width}\"", Fix: "`\\{` for the brace itself"}
+	}
+	r.flush()
+	name := ident(r.slice(start, n))
+	r.out.Pieces = append(r.out.Pieces, Piece{Name: &name})
+	r.i = start + n + 1
+	return nil
 }
 
 func nameLength(s string) int {
