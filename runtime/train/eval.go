@@ -73,7 +73,7 @@ func (r *Run) evaluate(ctx context.Context, e *evaluation) ([]Metric, error) {
 	if err != nil {
 		return nil, err
 	}
-	return results, r.o.Observer.Eval(Eval{Name: e.Name, Step: r.step, Metrics: results, Seconds: time.Since(start).Seconds()})
+	return results, r.o.Observer.Eval(Eval{Name: e.Name, Step: r.step, Last: r.step == r.steps, Metrics: results, Seconds: time.Since(start).Seconds()})
 }
 
 // accumulate feeds every example of the evaluation's data, once and in order.

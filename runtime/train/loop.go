@@ -10,10 +10,10 @@ import (
 	"vitc/runtime/data"
 )
 
-// train takes the steps that remain. Checkpoints come before the evaluations of the same
-// step, so a run killed while evaluating evaluates again when it is resumed.
+// train takes the steps that remain. The evaluations of a step come before its checkpoint, so
+// that a run killed while evaluating resumes before that step and reports each result once.
 func (r *Run) train(ctx context.Context) error {
-	if r.step > 0 && r.step < r.steps {
+	if r.pending != "" {
 		if err := r.evaluateDue(ctx); err != nil {
 			return r.stopped(err)
 		}
@@ -43,12 +43,13 @@ func (r *Run) one(ctx context.Context, loader *data.Loader) error {
 	if r.step == r.steps {
 		return nil
 	}
-	if every := r.o.CheckpointEvery; every > 0 && r.step%every == 0 {
-		if err := r.save(); err != nil {
-			return err
-		}
+	if err := r.evaluateDue(ctx); err != nil {
+		return err
 	}
-	return r.evaluateDue(ctx)
+	if every := r.o.CheckpointEvery; every > 0 && r.step%every == 0 {
+		return r.save()
+	}
+	return nil
 }
 
 func (r *Run) takeStep(loader *data.Loader) error {
@@ -114,15 +115,19 @@ func (r *Run) finish(ctx context.Context) ([]Metric, error) {
 	return all, nil
 }
 
-// evaluateDue runs the evaluations whose turn has come.
+// evaluateDue runs the evaluations whose turn has come. One that is interrupted is left
+// pending: with it the resumed run goes on.
 func (r *Run) evaluateDue(ctx context.Context) error {
 	for _, e := range r.evals {
-		if e.Every == 0 || r.step%e.Every != 0 {
+		if e.Every == 0 || r.step%e.Every != 0 || r.pending != "" && r.pending != e.Name {
 			continue
 		}
+		r.pending = ""
 		if _, err := r.evaluate(ctx, e); err != nil {
+			r.pending = e.Name
 			return err
 		}
 	}
+	r.pending = ""
 	return nil
 }

@@ -19,8 +19,11 @@ import (
 	"vitc/runtime/safetensors"
 )
 
-// extraSteps is the metadata key of the number of steps that a run was for.
-const extraSteps = "steps"
+// The metadata keys of a run's own in its checkpoints.
+const (
+	extraSteps   = "steps"   // the number of steps that the run was for
+	extraPending = "pending" // the evaluation that was interrupted at this step
+)
 
 // The functions of a program, see ir.Program.
 const (
@@ -120,6 +123,7 @@ func (r *Run) start() error {
 			return err
 		}
 		r.step, r.savedStep, r.savedPath = int(r.from.Step), int(r.from.Step), r.from.Path
+		r.pending = r.from.Extra[extraPending]
 	} else if _, err := r.call(fnInit, nil); err != nil {
 		return err
 	}
@@ -181,6 +185,9 @@ func (r *Run) save() error {
 		list[i].Data = bytes
 	}
 	info := checkpoint.Info{Step: int64(r.step), Seed: r.seed, Program: programHash(r.p), Extra: map[string]string{extraSteps: fmt.Sprint(r.steps)}}
+	if r.pending != "" {
+		info.Extra[extraPending] = r.pending
+	}
 	path, err := r.store.Save(info, list)
 	if err != nil {
 		d := fault.Diagnostic(err, CodeWrite, diag.Pos{})

@@ -65,6 +65,7 @@ type Step struct {
 type Eval struct {
 	Name    string
 	Step    int
+	Last    bool // no step follows
 	Metrics []Metric
 	Seconds float64
 }
@@ -101,6 +102,7 @@ type Run struct {
 	step       int // steps done
 	savedStep  int // of the last checkpoint, -1 if there is none
 	savedPath  string
+	pending    string   // the evaluation that was interrupted, "" if none
 	metrics    []Metric // of the last step
 	trained    time.Duration
 	trainSteps int // taken by this process
