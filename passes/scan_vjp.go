@@ -118,6 +118,7 @@ func (v *reverse) reach() {
 		switch i, isParam := role[x]; {
 		case saved[x]:
 			m[x] = v.bind(&v.each, v.save(x), x.Type)
+		case isParam && i < v.attr.Carry: // only values that are kept come of it
 		case isParam && i < v.attr.Carry+v.attr.Each:
 			m[x] = v.bind(&v.each, v.op.In[i], x.Type)
 		case isParam:

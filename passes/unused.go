@@ -145,6 +145,7 @@ func dropBindings(op *ir.Op) bool {
 		}
 		if twin >= 0 {
 			op.Body.Replace(map[*ir.Value]*ir.Value{op.Body.Params[i]: op.Body.Params[twin]})
+			uses[op.Body.Params[twin]] += uses[op.Body.Params[i]]
 		} else if uses[op.Body.Params[i]] > 0 {
 			continue
 		}

@@ -26,6 +26,9 @@ type val struct {
 	mag float64
 }
 
+// GoString is what rapid shows of a drawn value.
+func (x val) GoString() string { return x.v.Type.String() }
+
 func (g *gen) count(what string, lo, hi int) int { return rapid.IntRange(lo, hi).Draw(g.t, what) }
 
 func (g *gen) flip(what string) bool { return rapid.Bool().Draw(g.t, what) }
@@ -82,17 +85,35 @@ func (g *gen) tame(x val, bound float64) val {
 	return val{g.b.MulC(x.v, bound/x.mag), bound}
 }
 
+// kind is one way to extend a program.
+type kind struct {
+	name string
+	add  func(*gen)
+}
+
+// GoString is what rapid shows of a drawn kind.
+func (k kind) GoString() string { return k.name }
+
+// The kinds; those that stand twice are drawn twice as often.
+var (
+	smoothKinds = []kind{{"unary", (*gen).unary}, {"unary", (*gen).unary}, {"binary", (*gen).binary}, {"binary", (*gen).binary},
+		{"positive", (*gen).positive}, {"broadcast", (*gen).broadcast}, {"permute", (*gen).permute}, {"split", (*gen).split},
+		{"merge", (*gen).merge}, {"sum", (*gen).sum}, {"dot", (*gen).dot}, {"dot", (*gen).dot}, {"move", (*gen).move},
+		{"concat", (*gen).concat}, {"gather", (*gen).gather}, {"scatter", (*gen).scatter}, {"noise", (*gen).noise},
+		{"position", (*gen).position}}
+	kinkKinds = []kind{{"kink", (*gen).kink}, {"choose", (*gen).choose}, {"extreme", (*gen).extreme}, {"argmax", (*gen).argmax}}
+)
+
 // op adds one random op, or a few that belong together.
 func (g *gen) op() {
-	kinds := []func(){g.unary, g.unary, g.binary, g.binary, g.positive, g.broadcast, g.permute, g.split, g.merge, g.sum,
-		g.dot, g.dot, g.move, g.concat, g.gather, g.scatter, g.noise, g.position}
+	kinds := append([]kind(nil), smoothKinds...)
 	if g.c.Kinks {
-		kinds = append(kinds, g.kink, g.choose, g.extreme, g.argmax)
+		kinds = append(kinds, kinkKinds...)
 	}
 	if !g.c.NoScans && g.depth < 2 {
-		kinds = append(kinds, g.scan, g.scan)
+		kinds = append(kinds, kind{"scan", (*gen).scan}, kind{"scan", (*gen).scan})
 	}
-	rapid.SampledFrom(kinds).Draw(g.t, "kind")()
+	rapid.SampledFrom(kinds).Draw(g.t, "kind").add(g)
 	if last := len(g.pool) - 1; g.pool[last].mag > 8 {
 		g.pool[last] = g.tame(g.pool[last], 1)
 	}
