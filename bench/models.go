@@ -117,15 +117,14 @@ func square(c Config) []int { return []int{c.Width, c.Width} }
 func FromTimm(c Config, get func(name string) (Tensor, error)) (map[string][]float32, error) {
 	out := map[string][]float32{}
 	for _, e := range entries {
-		turns := 1
+		names := []string{e.name}
 		if strings.Contains(e.name, "%d") {
-			turns = c.Depth
-		}
-		for i := range turns {
-			name := e.name
-			if turns > 1 || strings.Contains(name, "%d") {
-				name = fmt.Sprintf(e.name, i)
+			names = nil
+			for i := range c.Depth {
+				names = append(names, fmt.Sprintf(e.name, i))
 			}
+		}
+		for _, name := range names {
 			t, err := get(name)
 			if err != nil {
 				return nil, err
@@ -183,4 +182,13 @@ func permute(data []float32, shape, order []int) []float32 {
 		}
 	}
 	return out
+}
+
+// Leaves lists the parameters' leaves in a fixed order.
+func Leaves() []string {
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.leaf
+	}
+	return names
 }
