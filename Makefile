@@ -1,0 +1,40 @@
+# vitc: `make run` on a fresh machine with Go sets up what is missing and trains a model.
+
+GO     ?= go
+FILE   ?= examples/fashion.vit
+FUZZ   ?= 10s
+SHELL  := /bin/bash
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: build run setup test lint fuzz-short clean help
+
+help: ## say what there is to make
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+build: ## compile vitc to bin/vitc
+	$(GO) build -trimpath -o bin/vitc ./cmd/vitc
+
+setup: ## install libLLVM where it is missing; without it vitc interprets, which is slow
+	@scripts/setup-llvm.sh || echo "setup: no libLLVM; vitc will interpret, which is slow"
+
+run: build setup ## train FILE (examples/fashion.vit), then evaluate it
+	bin/vitc run $(FILE)
+
+test: ## run all tests
+	$(GO) test ./...
+
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted; fix: gofmt -w ."; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+fuzz-short: ## run every fuzz target for FUZZ (10s)
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$target"; $(GO) test $$pkg -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ); \
+	  done; \
+	done
+
+clean: ## remove what was built
+	rm -rf bin
