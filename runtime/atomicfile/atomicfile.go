@@ -39,10 +39,12 @@ func Write(path string, fill func(w io.Writer) error) error {
 		return failed(path, err)
 	}
 	if err := fillAndClose(f, fill); err != nil {
-		return failed(path, errors.Join(err, os.Remove(f.Name())))
+		os.Remove(f.Name()) // there is nothing to do where this fails too: Clean may
+		return failed(path, err)
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
-		return failed(path, errors.Join(err, os.Remove(f.Name())))
+		os.Remove(f.Name())
+		return failed(path, err)
 	}
 	if err := syncDir(filepath.Dir(path)); err != nil {
 		return failed(path, err)
@@ -68,7 +70,10 @@ func fillAndClose(f *os.File, fill func(w io.Writer) error) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	return errors.Join(err, f.Close())
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
 }
 
 // syncDir makes the entries of dir durable. File systems that cannot sync a folder say
@@ -87,7 +92,7 @@ func syncDir(dir string) error {
 
 // failed names the file that could not be written and what helps.
 func failed(path string, err error) error {
-	e := &fault.Error{Where: path, Msg: "cannot write", Err: err}
+	e := &fault.Error{Where: path, Msg: "cannot write", Err: fault.Cause(err)}
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		e.Fix = "free some space or write to another folder; what stood under this name is intact"

@@ -134,8 +134,8 @@ func TestSameStateGivesTheSameBytes(t *testing.T) {
 	}
 }
 
-// TestDamageIsSeen: of every byte of the file a bit is flipped, and of some the file cut
-// there; the checkpoint before is loaded instead.
+// TestDamageIsSeen: a bit is flipped in every byte of the header and in some of the data, or
+// the file cut there; the checkpoint before is loaded instead.
 func TestDamageIsSeen(t *testing.T) {
 	dir := t.TempDir()
 	path := save(t, openStore(t, dir, 0, 2), 1, 2)
@@ -151,11 +151,15 @@ func TestDamageIsSeen(t *testing.T) {
 			t.Fatalf("%s at byte %d of %d: %v", what, at, len(whole), err)
 		}
 	}
+	data := 8 + int(binary.LittleEndian.Uint64(whole))
 	for at := range whole {
+		if at > data && at%16 != 0 {
+			continue
+		}
 		b := bytes.Clone(whole)
 		b[at] ^= 1 << (at % 8)
 		rejects(b, "bit flipped", at)
-		if at%100 == 0 {
+		if at%64 == 0 {
 			rejects(whole[:at], "cut", at)
 		}
 	}

@@ -33,7 +33,7 @@ type Checkpoint struct {
 func Load(path string) (*Checkpoint, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, &fault.Error{Where: path, Msg: "cannot open the checkpoint", Err: cause(err)}
+		return nil, &fault.Error{Where: path, Msg: "cannot open the checkpoint", Err: fault.Cause(err)}
 	}
 	if !info.IsDir() {
 		return open(path)
@@ -58,14 +58,6 @@ func Load(path string) (*Checkpoint, error) {
 		return nil, &fault.Error{Where: path, Msg: fmt.Sprintf("none of %d checkpoints is whole", len(skipped)), Err: skipped[0]}
 	}
 	return nil, &fault.Error{Where: path, Msg: "no checkpoint in the folder", Err: fs.ErrNotExist, Expected: "files named " + fileName(0)}
-}
-
-// cause drops the path of an error that will stand after it.
-func cause(err error) error {
-	if p, ok := err.(*fs.PathError); ok {
-		return p.Err
-	}
-	return err
 }
 
 // hard tells a failure of the machine or a newer file from a damaged file. A file that
@@ -146,7 +138,7 @@ type entry struct {
 func list(dir string) ([]entry, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, &fault.Error{Where: dir, Msg: "cannot list the checkpoints", Err: cause(err)}
+		return nil, &fault.Error{Where: dir, Msg: "cannot list the checkpoints", Err: fault.Cause(err)}
 	}
 	var files []entry
 	for _, e := range entries {

@@ -35,7 +35,7 @@ func OpenStore(dir string, from int64, keep int) (*Store, error) {
 		return nil, &fault.Error{Where: dir, Msg: "bad settings of checkpoints", Expected: "to keep at least 1, from step 0 or later", Found: fmt.Sprintf("keep %d, step %d", keep, from)}
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, &fault.Error{Where: dir, Msg: "cannot make the folder for checkpoints", Err: cause(err)}
+		return nil, &fault.Error{Where: dir, Msg: "cannot make the folder for checkpoints", Err: fault.Cause(err)}
 	}
 	lock, err := lockFolder(dir)
 	if err != nil {
@@ -53,7 +53,7 @@ func OpenStore(dir string, from int64, keep int) (*Store, error) {
 func lockFolder(dir string) (*os.File, error) {
 	d, err := os.Open(dir)
 	if err != nil {
-		return nil, &fault.Error{Where: dir, Msg: "cannot open the folder for checkpoints", Err: cause(err)}
+		return nil, &fault.Error{Where: dir, Msg: "cannot open the folder for checkpoints", Err: fault.Cause(err)}
 	}
 	err = syscall.Flock(int(d.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOSYS) {
@@ -89,7 +89,7 @@ func (s *Store) clean(from int64) error {
 			return err
 		}
 		if err := os.Remove(f.path); err != nil {
-			return &fault.Error{Where: f.path, Msg: "cannot remove a damaged checkpoint", Err: cause(err)}
+			return &fault.Error{Where: f.path, Msg: "cannot remove a damaged checkpoint", Err: fault.Cause(err)}
 		}
 	}
 	return nil
@@ -124,7 +124,7 @@ func (s *Store) prune() error {
 	}
 	for _, f := range files[:max(0, len(files)-s.keep)] {
 		if err := os.Remove(f.path); err != nil {
-			return &fault.Error{Where: f.path, Msg: "cannot remove an old checkpoint", Err: cause(err)}
+			return &fault.Error{Where: f.path, Msg: "cannot remove an old checkpoint", Err: fault.Cause(err)}
 		}
 	}
 	return nil

@@ -59,12 +59,12 @@ func (f finder) open(name string) (*found, error) {
 		return nil, f.missing("file", name)
 	}
 	if err != nil {
-		return nil, &fault.Error{Where: name, Msg: "cannot open", Err: err}
+		return nil, &fault.Error{Where: name, Msg: "cannot open", Err: fault.Cause(err)}
 	}
 	info, err := file.Stat()
 	if err != nil {
 		file.Close()
-		return nil, &fault.Error{Where: p, Msg: "cannot read", Err: err}
+		return nil, &fault.Error{Where: p, Msg: "cannot read", Err: fault.Cause(err)}
 	}
 	return &found{path: p, File: file, size: info.Size()}, nil
 }
@@ -88,7 +88,7 @@ func (f finder) locate(name string, wanted func(fs.FileInfo) bool) (string, erro
 		case err == nil && wanted(info):
 			return p, nil
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			return "", &fault.Error{Where: name, Msg: "cannot look up", Err: err}
+			return "", &fault.Error{Where: name, Msg: "cannot look up", Err: fault.Cause(err)}
 		}
 	}
 	return "", nil

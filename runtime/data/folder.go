@@ -56,7 +56,7 @@ func openFolder(b bound, f finder, channels int, cache int64) (source, error) {
 func visible(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, &fault.Error{Where: dir, Msg: "cannot list the folder", Err: err}
+		return nil, &fault.Error{Where: dir, Msg: "cannot list the folder", Err: fault.Cause(err)}
 	}
 	var names []string
 	for _, e := range entries {

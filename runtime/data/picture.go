@@ -43,14 +43,14 @@ func sizes(rows, cols, channels int) string {
 func readPicture(path string, channels int) (*Image, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, &fault.Error{Where: path, Msg: "cannot open", Err: err}
+		return nil, &fault.Error{Where: path, Msg: "cannot open", Err: fault.Cause(err)}
 	}
 	defer f.Close()
 	if err := checkPicture(path, f); err != nil {
 		return nil, err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, &fault.Error{Where: path, Msg: "cannot read", Err: err}
+		return nil, &fault.Error{Where: path, Msg: "cannot read", Err: fault.Cause(err)}
 	}
 	src, _, err := image.Decode(bufio.NewReader(f))
 	if err != nil {

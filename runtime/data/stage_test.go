@@ -3,6 +3,9 @@ package data
 import (
 	"bytes"
 	"math"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -259,6 +262,36 @@ func TestTwoCallsDrawApart(t *testing.T) {
 	}
 	if stages[0].key == stages[1].key {
 		t.Error("two flips share a key: they would cancel")
+	}
+}
+
+// TestLibraryDeclaresTheStages: the library's signatures are those of the table, and what it
+// declares beside them comes later.
+func TestLibraryDeclaresTheStages(t *testing.T) {
+	text, err := os.ReadFile("../../stdlib/augment.vit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := map[string]string{}
+	for _, row := range Stages() {
+		table[row.Name] = signature(row.Name, row.Params)
+	}
+	for line := range strings.Lines(string(text)) {
+		declared, ok := strings.CutPrefix(strings.TrimSpace(line), "host ")
+		if !ok {
+			continue
+		}
+		name, _, _ := strings.Cut(declared, "(")
+		if slices.Contains(laterStages, name) {
+			continue
+		}
+		if table[name] != declared {
+			t.Errorf("the library declares %s, the table %q", declared, table[name])
+		}
+		delete(table, name)
+	}
+	for _, s := range table {
+		t.Errorf("the library lacks host %s", s)
 	}
 }
 

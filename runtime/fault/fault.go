@@ -3,7 +3,11 @@
 // command can print them as it prints the compiler's diagnostics.
 package fault
 
-import "strings"
+import (
+	"io/fs"
+	"os"
+	"strings"
+)
 
 // Error says what is wrong, where, and what to do about it. Every part but Msg may be
 // empty.
@@ -37,6 +41,18 @@ func (e *Error) Error() string {
 		b.WriteString("; fix: " + e.Fix)
 	}
 	return b.String()
+}
+
+// Cause drops the operation and the paths from a file's error, for an Error whose Where
+// names the path.
+func Cause(err error) error {
+	switch e := err.(type) {
+	case *fs.PathError:
+		return e.Err
+	case *os.LinkError:
+		return e.Err
+	}
+	return err
 }
 
 // Unwrap returns the cause.

@@ -3,6 +3,7 @@ package fault
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"testing"
 )
 
@@ -21,6 +22,18 @@ func TestErrorJoinsItsParts(t *testing.T) {
 		if got := c.err.Error(); got != c.want {
 			t.Errorf("got  %q\nwant %q", got, c.want)
 		}
+	}
+}
+
+func TestCauseDropsThePath(t *testing.T) {
+	if got := Cause(&fs.PathError{Op: "open", Path: "a", Err: fs.ErrNotExist}); got != fs.ErrNotExist {
+		t.Errorf("got %v", got)
+	}
+	if got := Cause(&os.LinkError{Op: "rename", Old: "a", New: "b", Err: fs.ErrExist}); got != fs.ErrExist {
+		t.Errorf("got %v", got)
+	}
+	if other := errors.New("other"); Cause(other) != other || Cause(nil) != nil {
+		t.Error("another error is changed")
 	}
 }
 

@@ -45,16 +45,9 @@ func Open(path string, from int64) (*Writer, error) {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
 	if err != nil {
-		return nil, &fault.Error{Where: path, Msg: "cannot open the metrics", Err: cause(err)}
+		return nil, &fault.Error{Where: path, Msg: "cannot open the metrics", Err: fault.Cause(err)}
 	}
 	return &Writer{path, f}, nil
-}
-
-func cause(err error) error {
-	if p, ok := err.(*fs.PathError); ok {
-		return p.Err
-	}
-	return err
 }
 
 // rewind drops the records after step from.
@@ -64,7 +57,7 @@ func rewind(path string, from int64) error {
 		return nil
 	}
 	if err != nil {
-		return &fault.Error{Where: path, Msg: "cannot read the metrics", Err: cause(err)}
+		return &fault.Error{Where: path, Msg: "cannot read the metrics", Err: fault.Cause(err)}
 	}
 	kept, err := keep(path, old, from)
 	if err != nil || len(kept) == len(old) {
@@ -108,7 +101,7 @@ func (w *Writer) Write(step int64, fields ...Field) error {
 		return err
 	}
 	if _, err := w.file.Write(line); err != nil {
-		return &fault.Error{Where: w.path, Msg: "cannot write the metrics", Err: cause(err), Fix: "free some space or write to another folder"}
+		return &fault.Error{Where: w.path, Msg: "cannot write the metrics", Err: fault.Cause(err), Fix: "free some space or write to another folder"}
 	}
 	return nil
 }

@@ -115,13 +115,19 @@ func TestIntNBounds(t *testing.T) {
 func TestFloatMoments(t *testing.T) {
 	const draws = 100_000
 	s := New(3).Stream()
-	sum, squares := 0.0, 0.0
+	sum, squares, heads := 0.0, 0.0, 0
 	for range draws {
+		if s.Bool() {
+			heads++
+		}
 		v := s.Uniform(-1, 3)
 		if v < -1 || v >= 3 {
 			t.Fatalf("%g outside [-1, 3)", v)
 		}
 		sum, squares = sum+v, squares+v*v
+	}
+	if math.Abs(float64(heads)/draws-0.5) > 0.01 {
+		t.Errorf("%d heads of %d", heads, draws)
 	}
 	mean := sum / draws
 	if variance := squares/draws - mean*mean; math.Abs(mean-1) > 0.02 || math.Abs(variance-16.0/12) > 0.02 {

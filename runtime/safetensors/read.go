@@ -30,7 +30,7 @@ type File struct {
 func Open(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, &fault.Error{Where: path, Msg: "cannot open", Err: unwrapPath(err)}
+		return nil, &fault.Error{Where: path, Msg: "cannot open", Err: fault.Cause(err)}
 	}
 	file, err := openFile(path, f)
 	if err != nil {
@@ -43,7 +43,7 @@ func Open(path string) (*File, error) {
 func openFile(path string, f *os.File) (*File, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return nil, &fault.Error{Where: path, Msg: "cannot read", Err: unwrapPath(err)}
+		return nil, &fault.Error{Where: path, Msg: "cannot read", Err: fault.Cause(err)}
 	}
 	if !info.Mode().IsRegular() {
 		return nil, &fault.Error{Where: path, Msg: "not a file", Found: info.Mode().Type().String()}
@@ -54,14 +54,6 @@ func openFile(path string, f *os.File) (*File, error) {
 	}
 	file.close = f.Close
 	return file, nil
-}
-
-// unwrapPath drops the operation and path from an error that will stand after its path.
-func unwrapPath(err error) error {
-	if p, ok := err.(*os.PathError); ok {
-		return p.Err
-	}
-	return err
 }
 
 // New checks the size bytes of r as a safetensors file; name stands in errors.
