@@ -120,11 +120,13 @@ func (s *shadow) scan(op *ir.Op, turns []int) {
 		for _, y := range body.Yield {
 			s.read(y, inner, "yielded")
 		}
+		next := make([]int, len(body.Yield)) // carries may change places with each other
 		for i, y := range body.Yield {
-			s.put(body.Params[i].Mem, s.env[y], append(turns[:len(turns):len(turns)], t+by))
+			next[i] = s.env[y]
 		}
-		for i, y := range body.Yield {
-			s.env[body.Params[i]] = s.env[y]
+		for i, id := range next {
+			s.put(body.Params[i].Mem, id, append(turns[:len(turns):len(turns)], t+by))
+			s.env[body.Params[i]] = id
 		}
 	}
 	s.leave(op, turns, stacked, first, after, by)

@@ -54,6 +54,7 @@ func rewriteOps(r *ir.Region) bool {
 		}
 		b.Pos = op.Pos
 		joinScalars(op)
+		changed = spreadLiterals(b, op) || changed
 		if op.Body != nil {
 			bindValues(b, op)
 		}
@@ -85,12 +86,24 @@ func rewriteOps(r *ir.Region) bool {
 	return changed
 }
 
-// materialise spreads a literal that a region is to yield.
+// materialise spreads a literal where a value of the region is needed.
 func materialise(b *ir.Builder, v *ir.Value) *ir.Value {
 	if v.Lit == nil {
 		return v
 	}
 	return b.Fill(v, nil)
+}
+
+// spreadLiterals: products, reductions and movement read places in memory, which literals lack.
+func spreadLiterals(b *ir.Builder, op *ir.Op) (changed bool) {
+	if op.Row.Class != ir.Linear && op.Row.Class != ir.Indexed || op.Row.Name == "broadcast" {
+		return false
+	}
+	for i, v := range op.In {
+		op.In[i] = materialise(b, v)
+		changed = changed || v.Lit != nil
+	}
+	return changed
 }
 
 // bindValues keeps literals out of a body's bindings: a constant's parameter becomes the literal,
