@@ -52,6 +52,9 @@ func Stages() []struct{ Name, Doc string } {
 
 // Dump shows a stage of a program as text (for `object`, as an ELF file).
 func Dump(ctx context.Context, s *Sources, q DumpRequest, stdin io.Reader) ([]byte, error) {
+	if err := checkStage(q.Stage); err != nil {
+		return nil, err
+	}
 	if q.Stage == stageAST {
 		return dumpTree(s, q.File, stdin)
 	}
@@ -105,6 +108,20 @@ func dumpAfter(m *ir.Module, q DumpRequest) ([]byte, error) {
 	return irText(m, q.Locs), nil
 }
 
+// checkStage refuses what no target has.
+func checkStage(stage string) error {
+	base, _, _ := strings.Cut(stage, ":")
+	var names []string
+	for _, s := range Stages() {
+		if s.Name == base {
+			return nil
+		}
+		names = append(names, s.Name)
+	}
+	return &UsageError{&diag.Diagnostic{Code: CodeValue, Msg: fmt.Sprintf("there is no stage %q", stage),
+		Expected: "one of " + strings.Join(names, ", "), Fix: diag.Nearest(base, names)}}
+}
+
 // stageEnd finds how much of a pipeline a stage needs.
 func stageEnd(pipeline []string, stage string) (int, error) {
 	name, number, numbered := strings.Cut(stage, ":")
@@ -115,7 +132,8 @@ func stageEnd(pipeline []string, stage string) (int, error) {
 		}
 	}
 	if len(ends) == 0 {
-		return 0, unknownStage(stage, pipeline)
+		have := slices.Compact(slices.Sorted(slices.Values(pipeline)))
+		return 0, usagef(CodeValue, "--target cpu, or one of "+strings.Join(have, ", "), "this target's pipeline has no pass %q", name)
 	}
 	if !numbered {
 		return ends[len(ends)-1], nil
@@ -125,20 +143,6 @@ func stageEnd(pipeline []string, stage string) (int, error) {
 		return 0, usagef(CodeValue, fmt.Sprintf("%s:1 to %s:%d", name, name, len(ends)), "the pipeline runs %s %d times, there is no run %q", name, len(ends), number)
 	}
 	return ends[n-1], nil
-}
-
-func unknownStage(stage string, pipeline []string) error {
-	var names []string
-	for _, s := range Stages() {
-		names = append(names, s.Name)
-	}
-	d := &diag.Diagnostic{Code: CodeValue, Msg: fmt.Sprintf("there is no stage %q", stage), Expected: "one of " + strings.Join(names, ", "),
-		Fix: diag.Nearest(stage, names)}
-	if passes.Lookup(stage) != nil {
-		d.Msg = fmt.Sprintf("this target's pipeline has no pass %q", stage)
-		d.Expected = "one of " + strings.Join(slices.Compact(slices.Sorted(slices.Values(pipeline))), ", ")
-	}
-	return &UsageError{d}
 }
 
 func irText(m *ir.Module, locs bool) []byte {

@@ -27,7 +27,10 @@ standard input.`,
   vitc fmt -d model.vit           show what would change
   vitc fmt --check *.vit          exit 1 if anything would`,
 		ValidArgsFunction: vitFiles,
-		RunE: func(_ *cobra.Command, files []string) error {
+		RunE: func(c *cobra.Command, files []string) error {
+			if err := exclusive(c, "write", "diff", "check"); err != nil {
+				return err
+			}
 			if len(files) == 0 {
 				files = []string{driver.Stdin}
 			}
@@ -37,7 +40,6 @@ standard input.`,
 	c.Flags().BoolVarP(&o.write, "write", "w", false, "write the result back to the file")
 	c.Flags().BoolVarP(&o.diff, "diff", "d", false, "print what changes instead of the result")
 	c.Flags().BoolVar(&o.check, "check", false, "print the names of files that would change; exit 1 if there are any")
-	c.MarkFlagsMutuallyExclusive("write", "diff", "check")
 	return c
 }
 

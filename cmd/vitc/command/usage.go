@@ -98,3 +98,17 @@ func oneOf(value string, list []string) *valueError {
 	}
 	return &valueError{expected: "one of " + strings.Join(list, ", "), fix: diag.Nearest(value, list)}
 }
+
+// exclusive refuses two of the flags at once.
+func exclusive(c *cobra.Command, names ...string) error {
+	var given []string
+	for _, name := range names {
+		if c.Flags().Changed(name) {
+			given = append(given, "--"+name)
+		}
+	}
+	if len(given) < 2 {
+		return nil
+	}
+	return usage(driver.CodeFlag, strings.Join(given, " and ")+" exclude one another", "", "leave out all but one")
+}
