@@ -192,3 +192,33 @@ func Leaves() []string {
 	}
 	return names
 }
+
+// ToTimm is the inverse of FromTimm: it names and lays our leaves out as timm does.
+func ToTimm(c Config, leaves map[string][]float32) map[string][]float32 {
+	out := map[string][]float32{}
+	for _, e := range entries {
+		data := leaves[e.leaf]
+		if !strings.Contains(e.name, "%d") {
+			out[e.name] = e.restore(c, data)
+			continue
+		}
+		n := len(data) / c.Depth
+		for i := range c.Depth {
+			name := fmt.Sprintf(e.name, i)
+			out[name] = append(out[name], e.restore(c, data[i*n:(i+1)*n])...)
+		}
+	}
+	return out
+}
+
+func (e entry) restore(c Config, data []float32) []float32 {
+	shape := e.split(c)
+	if shape == nil {
+		return data
+	}
+	ours, back := make([]int, len(shape)), make([]int, len(shape))
+	for i, a := range e.order {
+		ours[i], back[a] = shape[a], i
+	}
+	return permute(data, ours, back)
+}
