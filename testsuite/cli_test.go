@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -40,11 +41,15 @@ func TestCLI(t *testing.T) {
 	})
 }
 
-// condition adds [llvm]: native code can be compiled here.
+// condition adds [llvm]: native code can be compiled here; and [tmpfs]: a script may mount
+// small disks of its own.
 func condition(name string) (bool, error) {
-	if name == "llvm" {
+	switch name {
+	case "llvm":
 		_, err := toolchain.Find()
 		return err == nil, nil
+	case "tmpfs":
+		return exec.Command("unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", os.TempDir()).Run() == nil, nil
 	}
 	return false, fmt.Errorf("no condition %s", name)
 }
@@ -125,10 +130,11 @@ func saveIDX(path string, data []byte, dims ...int) error {
 	return os.WriteFile(path, append(out, data...), 0o666)
 }
 
-// waitFor waits until a file exists: waitfor FILE.
+// waitFor waits until a file exists: waitfor PATTERN.
 func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 	for range 600 {
-		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+		if found, err := filepath.Glob(ts.MkAbs(args[0])); err != nil || len(found) > 0 {
+			ts.Check(err)
 			return
 		}
 		time.Sleep(50 * time.Millisecond)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"vitc/driver"
 )
@@ -19,22 +20,30 @@ type interrupt struct {
 	release func()
 }
 
+// oneGesture is how close signals come that mean one wish: shells and supervisors may send
+// the same one to a process and to its group.
+const oneGesture = 250 * time.Millisecond
+
 func watchInterrupts(errs io.Writer) *interrupt {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	done := make(chan struct{})
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		for count := 0; ; count++ {
+		var first time.Time
+		for {
 			select {
 			case <-done:
 				return
 			case <-signals:
-				if count > 0 {
-					fmt.Fprintln(errs, "\nstopped at once; the last checkpoint is whole")
-					os.Exit(driver.ExitInterrupted)
-				}
+			}
+			switch {
+			case first.IsZero():
+				first = time.Now()
 				cancel(driver.ErrInterrupted)
+			case time.Since(first) > oneGesture:
+				fmt.Fprintln(errs, "\nstopped at once; the last checkpoint is whole")
+				os.Exit(driver.ExitInterrupted)
 			}
 		}
 	}()

@@ -157,8 +157,12 @@ func (a *app) conclude(o *runOptions, t *driver.Target, s *train.Summary, err er
 	if o.json {
 		return a.printJSON(newSummary(s, t.Name))
 	}
-	if !o.quiet {
-		a.note("%s: %d steps, %.3g s, %.4g images/s; checkpoint %s", s.Program, s.Step, s.Seconds, s.PerSecond, s.Checkpoint)
+	switch {
+	case o.quiet:
+	case s.Step == s.From:
+		a.note("%s: nothing was left to train; checkpoint %s", s.Program, s.Checkpoint)
+	default:
+		a.note("%s: %d steps in %.3g s, %.4g images/s; checkpoint %s", s.Program, s.Step-s.From, s.Seconds, s.PerSecond, s.Checkpoint)
 	}
 	for _, m := range s.Results {
 		a.printf("%-20s %.6g\n", m.Name, m.Value)

@@ -1,0 +1,197 @@
+package testsuite
+
+import (
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"vitc/ir"
+	"vitc/ir/interp"
+	"vitc/passes"
+)
+
+// TestPasses runs the cases of testdata/passes/PASS/NAME.txtar: the module in, taken through the
+// pass, is the module out, and computes what it computed. A case's comment says what it shows;
+// a line "before: PASS.." there names passes that come first.
+func TestPasses(t *testing.T) {
+	for _, p := range passes.Table() {
+		files, err := filepath.Glob(filepath.Join("testdata", "passes", p.Name, "*.txtar"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(files) == 0 {
+			t.Errorf("the pass %s has no case", p.Name)
+		}
+		for _, file := range files {
+			name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+			t.Run(p.Name+"/"+name, func(t *testing.T) { passCase(t, p.Name, file) })
+		}
+	}
+}
+
+func passCase(t *testing.T, pass, file string) {
+	a, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(a.Files) == 0 || a.Files[0].Name != "in" || len(a.Comment) == 0 {
+		t.Fatalf("%s: expected a comment, then the file in, then the file out", file)
+	}
+	m := parsed(t, string(a.Files[0].Data))
+	runPasses(t, m, before(string(a.Comment)))
+	text := m.String()
+	runPasses(t, m, []string{pass})
+	compareText(t, file, a, m.String())
+	if pass == "autodiff" {
+		checkDifferences(t, parsed(t, text), m)
+	} else {
+		checkNumbers(t, parsed(t, text), m)
+	}
+}
+
+func parsed(t *testing.T, text string) *ir.Module {
+	t.Helper()
+	m, err := ir.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// before lists the passes that a case's comment asks for.
+func before(comment string) []string {
+	for _, line := range strings.Split(comment, "\n") {
+		if names, ok := strings.CutPrefix(line, "before: "); ok {
+			return strings.Fields(names)
+		}
+	}
+	return nil
+}
+
+func runPasses(t *testing.T, m *ir.Module, names []string) {
+	t.Helper()
+	if err := passes.Run(m, names, passes.Options{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// compareText compares with the file out, or rewrites it under -update.
+func compareText(t *testing.T, file string, a *txtar.Archive, got string) {
+	t.Helper()
+	if *update {
+		a.Files = []txtar.File{a.Files[0], {Name: "out", Data: []byte(got)}}
+		if err := os.WriteFile(file, txtar.Format(a), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if len(a.Files) != 2 || a.Files[1].Name != "out" {
+		t.Fatalf("%s has no file out: go test ./testsuite -run TestPasses -update writes it", file)
+	}
+	if d := cmp.Diff(string(a.Files[1].Data), got); d != "" {
+		t.Errorf("%s (-want +got; go test ./testsuite -run TestPasses -update accepts it):\n%s", file, d)
+	}
+}
+
+// arguments draws the same numbers for equal parameters: floats from -1 to 1, i32 from 0 to 5.
+func arguments(f *ir.Func) []*interp.Tensor {
+	rnd := rand.New(rand.NewPCG(1, 1))
+	args := make([]*interp.Tensor, len(f.Body.Params))
+	for i, p := range f.Body.Params {
+		args[i] = interp.New(p.Type)
+		for k := range args[i].F {
+			switch d := p.Type.DType; {
+			case d.Float():
+				args[i].F[k] = math.Round(rnd.Float64()*256-128) / 128 // exact in every float dtype
+			case d == ir.I32:
+				args[i].F[k] = float64(rnd.IntN(6))
+			default:
+				args[i].F[k] = d.Round(float64(rnd.Uint32()))
+			}
+		}
+	}
+	return args
+}
+
+func interpret(t *testing.T, f *ir.Func, args []*interp.Tensor, o interp.Options) []*interp.Tensor {
+	t.Helper()
+	out, err := interp.Run(f, args, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// checkNumbers compares what two modules compute, to the last bit.
+func checkNumbers(t *testing.T, before, after *ir.Module) {
+	t.Helper()
+	for i, f := range before.Funcs {
+		want := interpret(t, f, arguments(f), interp.Options{})
+		for k, got := range interpret(t, after.Funcs[i], arguments(after.Funcs[i]), interp.Options{}) {
+			same := func(a, b float64) bool { return a == b || a != a && b != b }
+			if !slices.EqualFunc(want[k].F, got.F, same) {
+				t.Errorf("@%s: result %d was %v, is %v", f.Name, k+1, want[k].F, got.F)
+			}
+		}
+	}
+}
+
+// checkDifferences compares every gradient by a parameter that is a result with central
+// differences of the loss. Gradients past a stop are what no difference shows.
+func checkDifferences(t *testing.T, before, after *ir.Module) {
+	t.Helper()
+	for i, f := range before.Funcs {
+		got := interpret(t, after.Funcs[i], arguments(f), interp.Options{Exact: true})
+		for at, op := range f.Body.Ops {
+			if op.Row.Name != "grad" {
+				continue
+			}
+			loss := lossOf(f, at)
+			for k, d := range op.Out {
+				param, result := slices.Index(f.Body.Params, op.In[k+1]), slices.Index(f.Body.Yield, d)
+				if param < 0 || result < 0 {
+					t.Fatalf("@%s: a gradient is not by a parameter, or no result", f.Name)
+				}
+				checkSlopes(t, loss, param, got[result].F)
+			}
+		}
+	}
+}
+
+// lossOf is the function that stops before a grad and gives its loss.
+func lossOf(f *ir.Func, at int) *ir.Func {
+	loss := f.Body.Ops[at].In[0]
+	body := &ir.Region{Params: f.Body.Params, Ops: f.Body.Ops[:at], Yield: []*ir.Value{loss}}
+	return &ir.Func{Name: f.Name, Args: f.Args, Results: []ir.Port{{Role: ir.RoleMetric, Name: "loss"}}, Body: body}
+}
+
+// Differences over 2⁻¹⁵ of functions of this size err by some 10⁻⁸.
+func checkSlopes(t *testing.T, loss *ir.Func, param int, got []float64) {
+	t.Helper()
+	const h, tolerance = 0x1p-15, 1e-6
+	stopped := false
+	loss.Body.Walk(func(op *ir.Op) { stopped = stopped || op.Row.Name == "stop" })
+	if stopped {
+		return
+	}
+	args := arguments(loss)
+	at := func(k int, x float64) float64 {
+		old := args[param].F[k]
+		args[param].F[k] = x
+		y := interpret(t, loss, args, interp.Options{Exact: true})[0].F[0]
+		args[param].F[k] = old
+		return y
+	}
+	for k, x := range args[param].F {
+		if want := (at(k, x+h) - at(k, x-h)) / (2 * h); !(math.Abs(got[k]-want) <= tolerance*max(1, math.Abs(want))) {
+			t.Errorf("the gradient by %s [%d] is %g, differences give %g", loss.Args[param].Name, k, got[k], want)
+		}
+	}
+}
