@@ -19,27 +19,28 @@ import (
 type app struct {
 	in        io.Reader
 	out, err  io.Writer
-	colourOut bool            // out shows colours
 	colourErr bool            // err shows colours
-	terminal  bool            // err is a terminal
 	interrupt *interrupt      // the user's wish to stop
 	sources   *driver.Sources // every file read, for excerpts
 }
 
 // Main runs vitc with the arguments after its name and returns the exit status.
-func Main(args []string) (status int) {
+func Main(args []string) int {
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, sources: driver.NewSources()}
-	a.terminal = term.IsTerminal(int(os.Stderr.Fd()))
-	a.colourErr = a.terminal && colours()
-	a.colourOut = term.IsTerminal(int(os.Stdout.Fd())) && colours()
+	a.colourErr = term.IsTerminal(int(os.Stderr.Fd())) && colours()
 	a.interrupt = watchInterrupts(a.err)
 	defer a.interrupt.release()
+	return a.fail(guard(args, func() error { return a.execute(args) }))
+}
+
+// guard turns a panic into an internal error: nobody who uses vitc is shown a trace of it.
+func guard(args []string, run func() error) (err error) {
 	defer func() {
 		if x := recover(); x != nil {
-			status = a.fail(driver.Panicked(x, debug.Stack(), args))
+			err = driver.Panicked(x, debug.Stack(), args)
 		}
 	}()
-	return a.fail(a.execute(args))
+	return run()
 }
 
 // execute parses the arguments and runs the command that they name.

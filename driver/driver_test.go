@@ -1,0 +1,133 @@
+package driver
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"vitc/ir"
+	"vitc/ir/diag"
+	"vitc/passes"
+)
+
+const addIR = `ir built
+func @f(%x: f32[n:3] input="x") -> (f32[n:3] output="y") {
+  %y: f32[n:3] = add %x, %x
+  yield %y
+}
+`
+
+// TestCrashLeavesAReproducer follows a crash from the pass to the file that runs it again.
+func TestCrashLeavesAReproducer(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	err := crashed(&passes.Crash{Pass: "simplify", Input: addIR, Err: errors.New("it broke\nbadly"), Stack: "goroutine 1\nmain"}, "cpu")
+	if ExitStatus(err) != ExitInternal {
+		t.Errorf("status %d", ExitStatus(err))
+	}
+	list := Diagnose(err)
+	if len(list) != 1 || list[0].Code != CodeInternal || !strings.Contains(list[0].Msg, "pass simplify: it broke") {
+		t.Fatalf("diagnosed %v", list)
+	}
+	var bug *InternalError
+	if !errors.As(err, &bug) || !strings.HasPrefix(bug.Replay, "vitc opt --passes simplify --target cpu ") || !strings.Contains(list[0].Fix, bug.File) {
+		t.Fatalf("reproducer %+v, fix %s", bug, list[0].Fix)
+	}
+	text, readErr := os.ReadFile(bug.File)
+	if readErr != nil {
+		t.Fatal(readErr)
+	}
+	if m, err := Optimize(bug.File, text, []string{"simplify"}, "cpu"); err != nil || m.Func("f") == nil {
+		t.Errorf("the reproducer does not run again: %v", err)
+	}
+}
+
+// TestCrashWithoutAFolder keeps the crash's own message when nothing can be written.
+func TestCrashWithoutAFolder(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "absent"))
+	list := Diagnose(crashed(&passes.Crash{Pass: "fuse", Input: addIR, Err: errors.New("it broke")}, "cpu"))
+	if len(list) != 1 || !strings.Contains(list[0].Msg, "it broke") || strings.Contains(list[0].Fix, "vitc opt") {
+		t.Errorf("diagnosed %v", list)
+	}
+}
+
+func TestOptimizeErrors(t *testing.T) {
+	_, err := Optimize("x.ir", []byte("ir built\nfunc @f() -> () {\n  %a: f32[] = nothing 1\n  yield\n}"), nil, "ref")
+	var d *diag.Diagnostic
+	if !errors.As(err, &d) || d.Code != CodeIR || d.Pos.File != "x.ir" || d.Pos.Line != 3 || strings.HasPrefix(d.Msg, "line") {
+		t.Errorf("error %v, want %s at x.ir:3", err, CodeIR)
+	}
+}
+
+func TestRunFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []struct {
+		resume bool
+		want   string
+	}{{false, "runs/a"}, {true, "runs/a"}, {false, "runs/a-2"}, {true, "runs/a-2"}, {false, "runs/a-3"}} {
+		got := RunFolder("a", c.resume)
+		if got != c.want {
+			t.Fatalf("RunFolder(resume %v) = %s, want %s", c.resume, got, c.want)
+		}
+		if err := os.MkdirAll(got, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestMissingFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"fashion.vit", "other.vit", "notes.txt"} {
+		if err := os.WriteFile(name, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]string{
+		"fasion.vit":    "fix: fashion.vit",
+		"fashion":       "fix: fashion.vit",
+		"absent/a.vit":  "the folder absent does not exist",
+		"something.vit": "in that folder: fashion.vit, other.vit",
+	} {
+		_, err := NewSources().Read(path, nil)
+		var d *diag.Diagnostic
+		if !errors.As(err, &d) || ExitStatus(err) != ExitUsage {
+			t.Errorf("%s: error %v", path, err)
+			continue
+		}
+		text := d.String()
+		for _, n := range d.Notes {
+			text += n.Text
+		}
+		if !strings.Contains(text, want) {
+			t.Errorf("%s: %s; want %q", path, text, want)
+		}
+	}
+}
+
+func TestStageEnd(t *testing.T) {
+	pipeline := []string{"simplify", "autodiff", "simplify", "fuse"}
+	for stage, want := range map[string]int{"autodiff": 2, "simplify": 3, "simplify:1": 1, "simplify:2": 3, "fuse": 4} {
+		if got, err := stageEnd(pipeline, stage); err != nil || got != want {
+			t.Errorf("stageEnd(%s) = %d, %v; want %d", stage, got, err, want)
+		}
+	}
+	for _, stage := range []string{"simplify:0", "simplify:3", "simplify:x", "memory"} {
+		if _, err := stageEnd(pipeline, stage); ExitStatus(err) != ExitUsage {
+			t.Errorf("stageEnd(%s): error %v, want a usage error", stage, err)
+		}
+	}
+}
+
+func TestPlanText(t *testing.T) {
+	m, err := ir.Parse(strings.Replace(addIR, "yield %y", "%z: f32[n:3] = exp %y\n  %q: f32[n:3] = mul %z, %y\n  yield %q", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := runPasses(m, passes.Pipeline("cpu"), "cpu", nil); err != nil {
+		t.Fatal(err)
+	}
+	if text := string(planText(m)); !strings.HasPrefix(text, "@f: state 0 bytes, inputs 12, arena ") {
+		t.Errorf("plan:\n%s", text)
+	}
+}
