@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"vitc/ir/diag"
+	"vitc/runtime/train"
 )
 
 // Codes of the diagnostics of building and of the command line. Those of runs stand in
@@ -35,7 +36,7 @@ const (
 )
 
 // ErrInterrupted says that the user asked to stop.
-var ErrInterrupted = errors.New("interrupted")
+var ErrInterrupted = train.ErrInterrupted
 
 // ErrReported says that a command failed and has said all there is to say.
 var ErrReported = errors.New("the errors have been reported")

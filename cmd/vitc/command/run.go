@@ -147,9 +147,8 @@ func writable(path string) error {
 
 // conclude prints what the run came to.
 func (a *app) conclude(o *runOptions, t *driver.Target, s *train.Summary, err error) error {
-	if errors.Is(err, train.ErrInterrupted) {
+	if errors.Is(err, driver.ErrInterrupted) {
 		a.note("stopped after step %d of %d; to go on:\n  %s", s.Step, s.Steps, o.resumeCommand())
-		return driver.ErrInterrupted
 	}
 	if err != nil {
 		return err

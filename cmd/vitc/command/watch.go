@@ -1,7 +1,9 @@
 package command
 
 import (
+	"encoding/json"
 	"math"
+	"strconv"
 
 	"vitc/ir/diag"
 	"vitc/runtime/metrics"
@@ -45,7 +47,12 @@ func (w *watch) Step(s train.Step) error {
 }
 
 // Evaluating implements train.Observer.
-func (w *watch) Evaluating(string, int, int) error { return nil }
+func (w *watch) Evaluating(name string, done, examples int) error {
+	if w.bar != nil {
+		w.bar.Evaluating(name, done, examples)
+	}
+	return nil
+}
 
 // Eval implements train.Observer. The results at the end stand in the last record alone.
 func (w *watch) Eval(e train.Eval) error {
@@ -101,34 +108,35 @@ func fields(prefix string, list []train.Metric) []metrics.Field {
 
 // summary is the report of `vitc run --json`.
 type summary struct {
-	Train      string              `json:"train"`
-	Target     string              `json:"target"`
-	Seed       uint64              `json:"seed"`
-	From       int                 `json:"from"` // steps done before
-	Steps      int                 `json:"steps"`
-	Loss       *float64            `json:"loss"` // of the last step, null if none was taken
-	Results    map[string]*float64 `json:"results"`
-	Checkpoint string              `json:"checkpoint,omitempty"`
-	Seconds    float64             `json:"seconds"`
-	PerSecond  float64             `json:"images_per_second"`
+	Train      string                     `json:"train"`
+	Target     string                     `json:"target"`
+	Seed       uint64                     `json:"seed"`
+	From       int                        `json:"from"` // steps done before
+	Steps      int                        `json:"steps"`
+	Loss       json.RawMessage            `json:"loss"` // of the last step, null if none was taken
+	Results    map[string]json.RawMessage `json:"results"`
+	Checkpoint string                     `json:"checkpoint,omitempty"`
+	Seconds    float64                    `json:"seconds"`
+	PerSecond  float64                    `json:"images_per_second"`
 }
 
 func newSummary(s *train.Summary, target string) summary {
-	out := summary{Train: s.Program, Target: target, Seed: s.Seed, From: s.From, Steps: s.Step, Results: map[string]*float64{},
+	out := summary{Train: s.Program, Target: target, Seed: s.Seed, From: s.From, Steps: s.Step, Results: map[string]json.RawMessage{},
 		Checkpoint: s.Checkpoint, Seconds: s.Seconds, PerSecond: s.PerSecond}
+	out.Loss = json.RawMessage("null")
 	if s.Step > s.From {
-		out.Loss = number64(s.Loss)
+		out.Loss = number32(s.Loss)
 	}
 	for _, m := range s.Results {
-		out.Results[m.Name] = number64(m.Value)
+		out.Results[m.Name] = number32(m.Value)
 	}
 	return out
 }
 
-// number64 is null for what JSON has no number for.
-func number64(x float64) *float64 {
+// number32 prints an f32 with no more digits than it has; null is what JSON has no number for.
+func number32(x float64) json.RawMessage {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return nil
+		return json.RawMessage("null")
 	}
-	return &x
+	return json.RawMessage(strconv.FormatFloat(x, 'g', -1, 32))
 }
