@@ -9,16 +9,29 @@ import "math"
 type format struct {
 	precision int     // significant bits, the hidden one included
 	emin      int     // exponent of the smallest normal number
-	max       float64 // the largest finite number
+	min, max  float64 // the smallest normal number, the largest finite one
 }
 
 var (
-	bfloat = format{8, -126, 0x1.fep127}
-	half   = format{11, -14, 65504}
+	bfloat = format{8, -126, 0x1p-126, 0x1.fep127}
+	half   = format{11, -14, 0x1p-14, 65504}
 )
 
-// round is x in the format, to nearest, ties to even; too large becomes infinite.
+// round is x in the format, to nearest, ties to even; too large becomes infinite. Where x is a
+// normal number of the format, its last bits are rounded away as an integer, the carry running
+// into the exponent as it should.
 func (f format) round(x float64) float64 {
+	if size := math.Abs(x); size >= f.min && size <= f.max {
+		drop := 53 - f.precision
+		b := math.Float64bits(x)
+		b += 1<<(drop-1) - 1 + b>>drop&1
+		return math.Float64frombits(b &^ (1<<drop - 1))
+	}
+	return f.roundAny(x)
+}
+
+// roundAny also rounds what is too small to be normal, too large, or no number.
+func (f format) roundAny(x float64) float64 {
 	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
 		return x
 	}
