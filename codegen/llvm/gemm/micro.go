@@ -89,6 +89,12 @@ func (u *micro) emit() {
 		})
 	}
 	switch {
+	case u.Accumulate:
+		acc = u.addC(acc)
+	case u.more != nil:
+		acc = b.If(u.more, func() []value.Value { return u.addC(acc) }, func() []value.Value { return acc })
+	}
+	switch {
 	case u.Epilogue == nil:
 		u.store(acc)
 	case u.last == nil:
@@ -100,35 +106,45 @@ func (u *micro) emit() {
 	b.Ret(nil)
 }
 
-// unroll returns how many steps of k a turn of the loop does: enough that counting costs
-// little beside the multiply-adds.
+// unroll returns how many steps of k a turn of the loop does: more hide the cost of
+// counting. But LLVM loads the parts of B of all of them before the first is done, so
+// where those do not fit beside the sums, it is one.
 func (u *micro) unroll() int {
-	if u.mr*u.nv >= 12 {
-		return 2
+	spare := 4 // for elements of A
+	if !u.ISA.HasFMA() {
+		spare = 7 // and products
 	}
-	return 4
+	for _, steps := range []int{4, 2} {
+		if u.mr*u.nv+steps*u.nv+spare <= u.ISA.Registers() {
+			return steps
+		}
+	}
+	return 1
 }
 
-// start returns the sums before the first step: zero, or what C holds.
+// start returns zeros, and asks for the lines of C, which are wanted when K is done.
 func (u *micro) start() []value.Value {
-	zeros := make([]value.Value, u.mr*u.nv)
-	for i := range zeros {
-		zeros[i] = emit.Zero(u.vec)
-	}
-	load := func() []value.Value {
-		acc := make([]value.Value, len(zeros))
-		for i := range acc {
-			acc[i] = u.b.MaskedLoad(u.vec, u.cAt(i/u.nv, i%u.nv), u.mask(i%u.nv), 4)
+	if u.plan.KC >= 64 {
+		size := u.C.DType.bytes()
+		for i := range u.mr {
+			u.touch(u.b.Offset(u.c, i*u.C.RowStride*size), u.cols*size, true)
 		}
-		return acc
 	}
-	switch {
-	case u.Accumulate:
-		return load()
-	case u.more != nil:
-		return u.b.If(u.more, load, func() []value.Value { return zeros })
+	acc := make([]value.Value, u.mr*u.nv)
+	for i := range acc {
+		acc[i] = emit.Zero(u.vec)
 	}
-	return zeros
+	return acc
+}
+
+// addC adds what C holds to the sums.
+func (u *micro) addC(acc []value.Value) []value.Value {
+	out := make([]value.Value, len(acc))
+	for i, v := range acc {
+		old := u.b.MaskedLoad(u.vec, u.cAt(i/u.nv, i%u.nv), u.mask(i%u.nv), 4)
+		out[i] = u.b.FAdd(old, v)
+	}
+	return out
 }
 
 // steps emits count steps of k: a vector of B for each column of the tile, and each
@@ -139,6 +155,7 @@ func (u *micro) steps(k value.Value, count int, acc []value.Value) []value.Value
 	pa := b.At(emit.F32, u.a, b.Mul(k, emit.Int(u.colA)))
 	pb := b.At(emit.F32, u.microParams.b, b.Mul(k, emit.Int(rowB)))
 	for s := range count {
+		u.prefetch(pa, pb, s)
 		vb := make([]value.Value, u.nv)
 		for j := range vb {
 			p := b.Offset(pb, 4*(s*rowB+j*u.vl))
@@ -157,6 +174,34 @@ func (u *micro) steps(k value.Value, count int, acc []value.Value) []value.Value
 		}
 	}
 	return acc
+}
+
+// How far ahead a micro-kernel asks for what it reads, in steps of k, and the least
+// distance in bytes between lines of k at which it does: the machine's own prefetchers
+// stop at the ends of pages.
+const (
+	prefetchSteps = 32
+	prefetchApart = 128
+)
+
+// prefetch asks for the lines of later steps where A or B are read in place across
+// their rows.
+func (u *micro) prefetch(pa, pb value.Value, step int) {
+	if !u.plan.PackA && u.crossed() && u.colA*4 >= prefetchApart {
+		u.touch(u.b.Offset(pa, 4*(step+prefetchSteps)*u.colA), u.mr*4, false)
+	}
+	if rowB, _ := u.rowB(u.nv); !u.packed && rowB*4 >= prefetchApart {
+		u.touch(u.b.Offset(pb, 4*(step+prefetchSteps)*rowB), u.cols*4, false)
+	}
+}
+
+// touch asks for the lines that n bytes at p lie in, wherever p is in its line.
+func (u *micro) touch(p value.Value, n int, write bool) {
+	const line = 64
+	for at := 0; at < n-1; at += line {
+		u.b.Prefetch(u.b.Offset(p, at), write, 3)
+	}
+	u.b.Prefetch(u.b.Offset(p, n-1), write, 3)
 }
 
 // mask returns the mask of vector j of a row, nil if all its lanes exist.

@@ -25,7 +25,6 @@ type Plan struct {
 const (
 	cacheL1 = 32 << 10
 	cacheL2 = 1 << 20
-	page    = 4096
 )
 
 // Plan chooses tiles, blocks and packing. The Spec must pass Check.
@@ -52,7 +51,7 @@ func shapes(isa cpu.Level) []tileShape {
 	case cpu.AVX2:
 		return []tileShape{{6, 2}, {4, 3}, {13, 1}}
 	}
-	return []tileShape{{5, 2}, {11, 1}}
+	return []tileShape{{4, 2}, {9, 1}}
 }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
@@ -81,30 +80,40 @@ func (p *Plan) chooseTile(s *Spec) {
 	}
 }
 
-// tileCost estimates the cycles of a tile: two multiply-adds or two to three loads a
+// tileCost estimates the cycles of a tile: two multiply-adds or two loads a
 // cycle, at least the latency of one multiply-add a step, and what starting and storing
 // it costs.
 func tileCost(mr, nv, k int) float64 {
-	step := max(float64(mr*nv)/2, float64(mr+nv)/2.5, 4)
+	step := max(float64(mr*nv)/2, float64(mr+nv)/2, 4)
 	return float64(k)*step + float64(mr*nv)*1.5 + 25
 }
 
+// crossed reports whether a step of k goes to another line of A, as it does where A is
+// transposed: the left factor of a weight gradient.
+func (s *Spec) crossed() bool { return s.A.RowStride == 1 && s.A.ColStride != 1 && s.M > 1 }
+
+// Lengths of a part of K.
+const (
+	partRows    = 1024 // of a panel of B, which is to stay in the second-level cache
+	partCrossed = 512  // where A adds as many lines
+)
+
 // chooseK splits K only where it is long: C is read and written once more for every
-// part. Equal parts of a multiple of 16.
+// part. Parts are equal, but for the last, and multiples of 16.
 func (p *Plan) chooseK(s *Spec) {
 	p.KC, p.KB = s.K, 1
-	whole := s.C.DType != F32 || s.ReadsC
-	limit := 2048
-	if s.M*s.N*4 <= cacheL2/2 { // C stays in the cache
-		limit = 768
+	limit := partRows
+	if s.crossed() {
+		limit = partCrossed
 	}
-	if s.K > limit && !whole {
+	if whole := s.C.DType != F32 || s.ReadsC; s.K > limit && !whole {
 		p.KC = roundUp(ceilDiv(s.K, ceilDiv(s.K, limit)), 16)
 		p.KB = ceilDiv(s.K, p.KC)
 	}
 }
 
-// packB decides whether each thread copies B.
+// packB decides whether each thread copies B. In place is as good while lines of a panel
+// lie near one another; where they do not, a copy pays if there are tiles to share it.
 func (s *Spec) packB(p *Plan) bool {
 	switch {
 	case s.Packing == PackNever || s.Packing == PackedB:
@@ -112,56 +121,49 @@ func (s *Spec) packB(p *Plan) bool {
 	case s.Packing == PackAlways || s.B.DType != F32 || s.B.ColStride != 1 && s.N > 1:
 		return true
 	case !s.ISA.HasMasks() && s.N%s.ISA.Lanes() != 0:
-		return true
-	case p.tiles < 8: // too few uses to pay for the copy
-		return false
+		return true // masked loads in the innermost loop are slow there, or branches
 	}
-	// In place is as good while the part in use stays in the first-level cache, or where
-	// a panel's rows follow one another closely.
-	return p.KC*p.NR*4 > cacheL1 && s.B.RowStride*4 > 1024
+	const near, enough = 3072, 24
+	far := s.B.RowStride*4 > near || p.KC > partCrossed && p.KB > 1
+	return far && p.tiles >= enough && p.KC*p.NR*4 > cacheL1
 }
 
-// packA decides whether blocks of A are copied: to widen them, or where rows lie so that
-// they fall into the same few sets of the caches.
+// packA decides whether blocks of A are copied: to widen them, or where k crosses lines
+// and enough panels share the copy. Lines along k need none, whatever their stride.
 func (s *Spec) packA(p *Plan) bool {
-	if s.A.DType != F32 {
-		return true
-	}
-	stride, count := s.A.RowStride, p.MR
-	if s.A.RowStride == 1 {
-		stride, count = s.A.ColStride, p.KC
-	}
-	return p.panels > 2 && count > 4 && stride > 0 && stride*4%(page/2) == 0
+	const enough = 6
+	return s.A.DType != F32 || s.crossed() && p.panels >= enough
 }
 
 // Targets of chooseBlocks.
 const (
-	maxTiles    = 8       // of a block: more reuse of a panel gains nothing
+	blockA      = cacheL2 / 4
+	blockB      = cacheL2 / 4 * 5
+	maxTiles    = 8       // of a block: more use of a panel gains nothing
 	minTask     = 1 << 18 // FLOPs below which a task is not worth splitting
-	wantTasks   = 32
-	blockABytes = cacheL2 / 4
-	blockBBytes = cacheL2
+	wantedTasks = 32
 )
 
 // chooseBlocks groups panels so that a block's part of B fills the cache, tiles so that
-// its part of A takes a quarter, then makes blocks smaller until there are tasks enough.
+// its part of A takes a quarter, then makes blocks smaller until there are tasks enough,
+// blocks of rows first: those share what is packed.
 func (p *Plan) chooseBlocks(s *Spec) {
-	p.NP = clamp(blockBBytes/(p.KC*p.NR*4), 1, p.panels)
-	p.MT = clamp(blockABytes/(p.KC*p.MR*4), 1, min(maxTiles, p.tiles))
-	count := func() int { return ceilDiv(p.tiles, p.MT) * ceilDiv(p.panels, p.NP) }
-	want := int(min(wantTasks, max(1, p.FLOPs/minTask)))
-	for count() < want && (p.MT > 1 || p.NP > 1) {
-		if p.MT >= p.NP {
-			p.MT = ceilDiv(p.MT, 2)
-		} else {
-			p.NP = ceilDiv(p.NP, 2)
-		}
-	}
-	if want == 1 {
+	p.NP = clamp(blockB/(p.KC*p.NR*4), 1, p.panels)
+	p.MT = clamp(blockA/(p.KC*p.MR*4), 1, min(maxTiles, p.tiles))
+	wanted := int(min(wantedTasks, p.FLOPs/minTask))
+	if wanted <= 1 {
 		p.MT, p.NP = p.tiles, p.panels
 	}
-	p.MB, p.NB = ceilDiv(p.tiles, p.MT), ceilDiv(p.panels, p.NP)
-	p.MT, p.NP = ceilDiv(p.tiles, p.MB), ceilDiv(p.panels, p.NB)
+	count := func() int { return ceilDiv(p.tiles, p.MT) * ceilDiv(p.panels, p.NP) }
+	for count() < wanted && p.MT > 1 {
+		p.MT = ceilDiv(p.MT, 2)
+	}
+	for count() < wanted/2 && p.NP > 2 {
+		p.NP = ceilDiv(p.NP, 2)
+	}
+	// Equal blocks.
+	p.MT = ceilDiv(p.tiles, ceilDiv(p.tiles, p.MT))
+	p.NP = ceilDiv(p.panels, ceilDiv(p.panels, p.NP))
 	p.MB, p.NB = ceilDiv(p.tiles, p.MT), ceilDiv(p.panels, p.NP)
 	p.Tasks = p.MB * p.NB
 }

@@ -1,0 +1,358 @@
+package llvm
+
+import (
+	"github.com/llir/llvm/ir/constant"
+	"github.com/llir/llvm/ir/types"
+	"github.com/llir/llvm/ir/value"
+
+	"vitc/codegen/llvm/emit"
+	"vitc/ir"
+)
+
+// Values of a body are evaluated when first asked for and remembered in a scope: the block of
+// code in which they were emitted, and the blocks inside it. What changes along the vector
+// axis has lanes, and lives in a scope of its own beside that of what does not.
+
+// scope remembers what has been emitted in a block of code.
+type scope struct {
+	up   *scope
+	vals map[*ir.Value]value.Value
+	addr map[*buffer]value.Value
+}
+
+func (s *scope) push() *scope {
+	return &scope{up: s, vals: map[*ir.Value]value.Value{}, addr: map[*buffer]value.Value{}}
+}
+
+func (s *scope) value(v *ir.Value) value.Value {
+	for ; s != nil; s = s.up {
+		if x, ok := s.vals[v]; ok {
+			return x
+		}
+	}
+	return nil
+}
+
+func (s *scope) address(m *buffer) value.Value {
+	for ; s != nil; s = s.up {
+		if x, ok := s.addr[m]; ok {
+			return x
+		}
+	}
+	return m.base
+}
+
+// piece is a run of lanes along the vector axis.
+type piece struct {
+	off    int // from where the run of pieces starts
+	lanes  int
+	active int // lanes that exist
+}
+
+// mask is the mask of a piece's lanes, nil if all exist.
+func (p piece) mask() value.Value {
+	if p.active == p.lanes {
+		return nil
+	}
+	return emit.ConstMask(p.lanes, p.active)
+}
+
+// cursor is a point in the nest: the indices fixed so far, and what is known there.
+type cursor struct {
+	at     []value.Value // i64, nil: this axis is still open
+	shared *scope
+	lane   *scope // nil while the vector axis is open
+	piece         // along the vector axis, from at[vec]
+}
+
+func (c *cursor) fixed(a int) bool { return c.at[a] != nil }
+
+// nest emits one kernel's code over the space of a body.
+type nest struct {
+	*space
+	b      *emit.Builder
+	vec    int // the axis whose positions are lanes; -1: none
+	params map[*ir.Value]*buffer
+	yields []*buffer // beside body.Yield
+	// given evaluates values that come from elsewhere: the dot of a gemm.
+	given map[*ir.Value]func(c cursor) value.Value
+	apart map[*ir.Value]value.Value // pointers of what is not read by position
+	kept  []*keptRow                // in scratch memory
+}
+
+// buffers lists all that addresses are kept for.
+func (k *nest) buffers() []*buffer {
+	var ms []*buffer
+	for _, p := range k.body.Params {
+		if m := k.params[p]; m != nil {
+			ms = append(ms, m)
+		}
+	}
+	for _, r := range k.kept {
+		ms = append(ms, r.memory)
+	}
+	return append(ms, k.yields...)
+}
+
+// start is the cursor outside of all loops.
+func (k *nest) start() cursor {
+	return cursor{at: make([]value.Value, len(k.axes)), shared: (*scope)(nil).push(), piece: piece{lanes: 1, active: 1}}
+}
+
+// enter fixes the index of an axis other than the vector axis.
+func (k *nest) enter(c cursor, a int, i value.Value) cursor {
+	c.at = append([]value.Value(nil), c.at...)
+	c.at[a] = i
+	c = k.inner(c)
+	for _, m := range k.buffers() {
+		if coef := m.form[a]; coef != 0 {
+			at := c.shared.up.address(m)
+			if have, ok := c.shared.addr[m]; ok {
+				at = have
+			}
+			c.shared.addr[m] = k.b.At(storedType(m.dtype), at, k.b.Mul(i, emit.Int(coef)))
+		}
+	}
+	return c
+}
+
+// inner is the cursor in a block inside that of c.
+func (k *nest) inner(c cursor) cursor {
+	c.shared = c.shared.push()
+	if c.lane != nil {
+		c.lane = c.lane.push()
+	}
+	return c
+}
+
+// enterLanes fixes the vector axis: position i and the piece's offset are the first lane's.
+func (k *nest) enterLanes(c cursor, i value.Value, p piece) cursor {
+	if k.vec >= 0 {
+		c.at = append([]value.Value(nil), c.at...)
+		c.at[k.vec] = i
+	}
+	c.lane = (*scope)(nil).push()
+	c.piece = p
+	return c
+}
+
+// wide reports whether a value has lanes.
+func (k *nest) wide(v *ir.Value) bool { return k.vec >= 0 && k.deps[v].has(k.vec) }
+
+// eval is a value's lanes, or its one value if it does not change along the vector axis.
+func (k *nest) eval(c cursor, v *ir.Value) value.Value {
+	if v.Lit != nil {
+		return literal(v)
+	}
+	s := c.shared
+	if k.wide(v) {
+		s = c.lane
+	}
+	if x := s.value(v); x != nil {
+		return x
+	}
+	x := k.compute(c, v)
+	s.vals[v] = x
+	return x
+}
+
+// lanes is eval with a single value spread over the cursor's lanes.
+func (k *nest) lanes(c cursor, v *ir.Value) value.Value {
+	x := k.eval(c, v)
+	if k.wide(v) {
+		return x
+	}
+	return k.b.Splat(x, c.lanes)
+}
+
+// lanesOpen is the number of lanes of what has lanes.
+func (c *cursor) lanesOpen() int { return c.lanes }
+
+func (k *nest) compute(c cursor, v *ir.Value) value.Value {
+	if f := k.given[v]; f != nil {
+		return f(c)
+	}
+	if r := k.rowOf(v); r != nil && r.filled {
+		return k.load(c, r.memory)
+	}
+	if m := k.params[v]; m != nil {
+		return k.load(c, m)
+	}
+	if p := k.apart[v]; p != nil {
+		return loadLane(k.b, v.Type.DType, p, emit.Int(0))
+	}
+	op := v.Def
+	if op == nil {
+		failf(k.op, "%%%s has no buffer", v.Name)
+	}
+	switch {
+	case op.Row.Class == ir.Pointwise:
+		return k.pointwise(c, op)
+	case op.Row.Name == "broadcast":
+		return k.eval(c, op.In[0])
+	case op.Row.Name == "iota":
+		return k.position(c, k.reads[v])
+	case op.Row.Name == "rng_bits":
+		return k.draw(c, op)
+	}
+	failf(op, "has no code in a kernel of kind %s", k.op.Attrs.(*ir.FusionAttrs).Kind)
+	return nil
+}
+
+func (k *nest) pointwise(c cursor, op *ir.Op) value.Value {
+	f := scalarOps[op.Row.Name]
+	if f == nil {
+		failf(op, "has no CPU code yet: it has no entry in the table of scalar ops")
+	}
+	x := make([]value.Value, len(op.In))
+	for i, v := range op.In {
+		if x[i] = k.eval(c, v); k.wide(op.Out[0]) && !k.wide(v) {
+			x[i] = k.b.Splat(x[i], c.lanes)
+		}
+	}
+	return f(k.b, op, x)
+}
+
+// index is the i64 number that a form gives for the first lane.
+func (k *nest) index(c cursor, f form) value.Value {
+	var n value.Value = emit.Int(0)
+	for a, coef := range f {
+		if coef == 0 {
+			continue
+		}
+		i := c.at[a]
+		if a == k.vec {
+			i = k.b.Add(i, emit.Int(c.off))
+		}
+		n = k.b.Add(n, k.b.Mul(i, emit.Int(coef)))
+	}
+	return n
+}
+
+// position is the i32 number that a form gives for every lane.
+func (k *nest) position(c cursor, f form) value.Value {
+	first := k.b.Trunc(k.index(c, f), emit.I32)
+	if k.vec < 0 || f[k.vec] == 0 {
+		return first
+	}
+	return k.b.AddWrap(k.b.Splat(first, c.lanes), laneSteps(emit.I32, c.lanes, f[k.vec]))
+}
+
+// laneSteps is 0, step, 2 step, ... in n lanes, wrapped to the type.
+func laneSteps(t *types.IntType, n, step int) constant.Constant {
+	if n == 1 {
+		return constant.NewInt(t, 0)
+	}
+	cs := make([]constant.Constant, n)
+	for i := range cs {
+		x := int64(i) * int64(step)
+		if t == emit.I32 {
+			x = int64(int32(x))
+		}
+		cs[i] = constant.NewInt(t, x)
+	}
+	return constant.NewVector(types.NewVector(uint64(n), t), cs...)
+}
+
+// load loads what the cursor points at.
+func (k *nest) load(c cursor, m *buffer) value.Value {
+	b, t := k.b, storedType(m.dtype)
+	p := c.shared.address(m)
+	if k.vec < 0 || m.form[k.vec] == 0 {
+		return fromStored(b, m.dtype, b.Load(t, p, m.dtype.Bytes()))
+	}
+	if m.form[k.vec] == 1 || c.lanes == 1 {
+		return fromStored(b, m.dtype, b.MaskedLoad(emit.Vec(t, c.lanes), k.laneAddress(c, m, p), c.mask(), m.dtype.Bytes()))
+	}
+	index := laneSteps(emit.I64, c.lanes, m.form[k.vec])
+	return fromStored(b, m.dtype, b.Gather(t, k.laneAddress(c, m, p), index, c.mask()))
+}
+
+// laneAddress is where the first lane lies, p being the place but for the vector axis.
+func (k *nest) laneAddress(c cursor, m *buffer, p value.Value) value.Value {
+	coef := m.form[k.vec]
+	p = k.b.At(storedType(m.dtype), p, k.b.Mul(c.at[k.vec], emit.Int(coef)))
+	return k.b.Offset(p, c.off*coef*m.dtype.Bytes())
+}
+
+// store stores x, spread over the lanes if it has one, where the cursor points at.
+func (k *nest) store(c cursor, m *buffer, x value.Value) {
+	b := k.b
+	p := c.shared.address(m)
+	if k.vec < 0 || m.form[k.vec] == 0 {
+		b.Store(toStored(b, m.dtype, x), p, m.dtype.Bytes())
+		return
+	}
+	if emit.Lanes(x.Type()) == 1 {
+		x = b.Splat(x, c.lanes)
+	}
+	x = toStored(b, m.dtype, x)
+	p = k.laneAddress(c, m, p)
+	if m.form[k.vec] == 1 || c.lanes == 1 {
+		b.MaskedStore(x, p, c.mask(), m.dtype.Bytes())
+		return
+	}
+	for i := range c.active {
+		b.Store(b.Extract(x, i), b.Offset(p, i*m.form[k.vec]*m.dtype.Bytes()), m.dtype.Bytes())
+	}
+}
+
+// hoist evaluates what of need is known at the cursor, so that loops inside do not.
+func (k *nest) hoist(c cursor, need []*ir.Value) {
+	for _, v := range need {
+		if k.wide(v) && c.lane == nil {
+			continue
+		}
+		known := true
+		for a := range k.axes {
+			if k.deps[v].has(a) && !c.fixed(a) {
+				known = false
+			}
+		}
+		if known {
+			k.eval(c, v)
+		}
+	}
+}
+
+// need lists what targets are computed from, in order; values already known at c and what
+// they are computed from are left out.
+func (k *nest) need(c cursor, targets []*ir.Value) []*ir.Value {
+	want := map[*ir.Value]bool{}
+	var visit func(v *ir.Value)
+	visit = func(v *ir.Value) {
+		if v.Lit != nil || want[v] || c.shared.value(v) != nil {
+			return
+		}
+		if v.Def != nil && v.Def.Row.Name == "reduce" {
+			return // its loops have been emitted
+		}
+		want[v] = true
+		if k.given[v] != nil || v.Def == nil {
+			return
+		}
+		if r := k.rowOf(v); r != nil && r.filled {
+			return
+		}
+		for _, in := range v.Def.In {
+			if v.Def.Row.Class != ir.Source || k.apart[in] != nil || in.Type.Rank() == 0 {
+				visit(in)
+			}
+		}
+	}
+	for _, v := range targets {
+		visit(v)
+	}
+	var list []*ir.Value
+	for _, p := range k.body.Params {
+		if want[p] && k.params[p] != nil {
+			list = append(list, p)
+		}
+	}
+	for _, op := range k.body.Ops {
+		if v := op.Out[0]; want[v] && k.given[v] == nil {
+			list = append(list, v)
+		}
+	}
+	return list
+}
