@@ -153,7 +153,7 @@ func checkDifferences(t *testing.T, before, after *ir.Module) {
 			if op.Row.Name != "grad" {
 				continue
 			}
-			loss := lossOf(f, at)
+			loss := lossOf(t, f, at)
 			for k, d := range op.Out {
 				param, result := slices.Index(f.Body.Params, op.In[k+1]), slices.Index(f.Body.Yield, d)
 				if param < 0 || result < 0 {
@@ -165,11 +165,17 @@ func checkDifferences(t *testing.T, before, after *ir.Module) {
 	}
 }
 
-// lossOf is the function that stops before a grad and gives its loss.
-func lossOf(f *ir.Func, at int) *ir.Func {
+// lossOf is the function that stops before a grad and gives its loss, which may hold gradients.
+func lossOf(t *testing.T, f *ir.Func, at int) *ir.Func {
+	t.Helper()
 	loss := f.Body.Ops[at].In[0]
 	body := &ir.Region{Params: f.Body.Params, Ops: f.Body.Ops[:at], Yield: []*ir.Value{loss}}
-	return &ir.Func{Name: f.Name, Args: f.Args, Results: []ir.Port{{Role: ir.RoleMetric, Name: "loss"}}, Body: body}
+	g := &ir.Func{Name: f.Name, Args: f.Args, Results: []ir.Port{{Role: ir.RoleMetric, Name: "loss"}},
+		Body: body.Clone(map[*ir.Value]*ir.Value{})}
+	if slices.ContainsFunc(body.Ops, func(op *ir.Op) bool { return op.Row.Name == "grad" }) {
+		runPasses(t, &ir.Module{Phase: ir.Built, Funcs: []*ir.Func{g}}, []string{"autodiff"})
+	}
+	return g
 }
 
 // Differences over 2⁻¹⁵ of functions of this size err by some 10⁻⁸.
