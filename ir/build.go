@@ -1,10 +1,6 @@
 package ir
 
-import (
-	"math"
-
-	"vitc/ir/diag"
-)
+import "vitc/ir/diag"
 
 // Builder appends ops to a region. A call that breaks a row's rule is a bug of the caller, and
 // panics with *Bug: front ends check first, and the pass driver recovers.
@@ -105,23 +101,18 @@ func (b *Builder) Cast(x *Value, to DType) *Value {
 		return x
 	}
 	if x.Lit != nil {
-		return Literal(to, castLiteral(*x.Lit, to))
+		return Literal(to, castLiteral(*x.Lit, x.Type.DType, to))
 	}
 	t := x.Type.As(to)
 	return b.Apply("cast", nil, &t, x)
 }
 
-func castLiteral(x float64, to DType) float64 {
-	switch {
-	case to.Float():
+// castLiteral leaves floats as written: they are rounded where they are used.
+func castLiteral(x float64, from, to DType) float64 {
+	if to.Float() {
 		return x
-	case to == Bool:
-		if x != 0 {
-			return 1
-		}
-		return 0
 	}
-	return math.Trunc(x)
+	return Convert(x, from, to)
 }
 
 // Compare builds a comparison: eq ne lt le gt ge.
