@@ -158,7 +158,7 @@ func (p *Plan) chooseBlocks(s *Spec) {
 	for count() < wanted && p.MT > 1 {
 		p.MT = ceilDiv(p.MT, 2)
 	}
-	for count() < wanted/2 && p.NP > 2 {
+	for count() < wanted/4 && p.NP > 1 {
 		p.NP = ceilDiv(p.NP, 2)
 	}
 	// Equal blocks.
