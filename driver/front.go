@@ -9,14 +9,6 @@ import (
 	"vitc/ir/diag"
 )
 
-type nothing struct {
-	emit emitter
-}
-
-var emitters []emitter
-
-const nativeTarget = "cpu"
-
 func Load(ctx context.Context, s *Sources, file, block string, stdin io.Reader) (*ir.Program, diag.List, error) {
 	return nil, nil, errors.New("the front end is not there yet")
 }

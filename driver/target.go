@@ -32,6 +32,7 @@ type MachineOptions struct {
 
 // targets lists them, the fastest first.
 var targets = []Target{
+	nativeRow,
 	{
 		Name:    "ref",
 		Doc:     "interpreter, slow, needs nothing",

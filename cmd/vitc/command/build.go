@@ -18,8 +18,8 @@ type buildOptions struct {
 	json                 bool
 }
 
-// emits maps what --emit takes to stages of a dump.
-var emits = []string{"bundle", "ir", "llvm", "asm"}
+// emits is what --emit takes: the bundle, or stages of a dump.
+var emits = []string{"bundle", "ir", "llvm", "asm", "object"}
 
 // build makes `vitc build`.
 func (a *app) build() *cobra.Command {

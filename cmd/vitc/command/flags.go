@@ -38,11 +38,11 @@ func targetDocs() string {
 
 // isaFlag adds --isa, the instruction set of native code.
 func isaFlag(c *cobra.Command, to *string) {
-	names := []string{"host"}
+	names := []string{driver.HostISA}
 	for _, l := range cpu.Levels() {
 		names = append(names, l.String())
 	}
-	*to = "host"
+	*to = driver.HostISA
 	choiceFlag(c, to, "isa", names, "instruction set of native code: "+strings.Join(names, ", "))
 }
 
