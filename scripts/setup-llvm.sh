@@ -27,6 +27,12 @@ found() {
 
 from_apt() {
 	[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+	apt_install && return 0
+	echo "reading the list of packages"
+	apt-get update >/dev/null 2>&1 && apt_install # a fresh machine has none yet
+}
+
+apt_install() {
 	for v in 19 20 21 22; do
 		if apt-get install -y --no-install-recommends "libllvm$v" >/dev/null 2>&1; then
 			return 0
