@@ -97,8 +97,14 @@ func (m *Module) Func(name string) *Func {
 	return nil
 }
 
-// Literal makes a rank-0 literal.
-func Literal(d DType, x float64) *Value { return &Value{Type: T(d), Lit: &x} }
+// Literal makes a rank-0 literal: x rounded to the dtype, so that it means the same to every
+// reader. The text's literals get their dtype, and are rounded, once their op is read.
+func Literal(d DType, x float64) *Value {
+	if d.Float() {
+		x = d.Round(x)
+	}
+	return &Value{Type: T(d), Lit: &x}
+}
 
 // Is reports whether v is a literal of value x.
 func (v *Value) Is(x float64) bool { return v.Lit != nil && *v.Lit == x }

@@ -431,10 +431,11 @@ func typeLiterals(op *Op, outs []*Value) {
 	}
 	for i, v := range op.In {
 		if v.Lit != nil && v.Type.DType == Invalid {
-			v.Type.DType = d
+			of := d
 			if op.Row.Name == "select" && i == 0 {
-				v.Type.DType = Bool
+				of = Bool
 			}
+			op.In[i] = Literal(of, *v.Lit)
 		}
 	}
 }

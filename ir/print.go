@@ -46,7 +46,7 @@ type printer struct {
 // name gives each value of a function a name of its own: its hint, made unique, or a number.
 func (p *printer) name(v *Value) string {
 	if v.Lit != nil {
-		return formatLit(*v.Lit)
+		return formatLit(v)
 	}
 	if n, ok := p.names[v]; ok {
 		return n
@@ -66,7 +66,14 @@ func (p *printer) name(v *Value) string {
 	return "%" + n
 }
 
-func formatLit(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+// formatLit prints a literal with as many digits as its dtype needs to be read back.
+func formatLit(v *Value) string {
+	bits := 64
+	if v.Type.DType.Float() {
+		bits = 32
+	}
+	return strconv.FormatFloat(*v.Lit, 'g', -1, bits)
+}
 
 func (p *printer) function(f *Func) {
 	p.names, p.taken, p.next = map[*Value]string{}, map[string]int{}, 0

@@ -66,7 +66,7 @@ func TestCastOfLiterals(t *testing.T) {
 		want     float64
 	}{
 		{300, ir.F32, ir.U8, 255}, {300, ir.I32, ir.U8, 44}, {-2.7, ir.F32, ir.I32, -2}, {-1, ir.I32, ir.U32, 1<<32 - 1},
-		{0.1, ir.F32, ir.BF16, 0.1}, {2, ir.I32, ir.Bool, 1},
+		{0.1, ir.F32, ir.BF16, 0.10009765625}, {2, ir.I32, ir.Bool, 1},
 	} {
 		if y := b.Cast(ir.Literal(c.from, c.x), c.to); !y.Is(c.want) || y.Type.DType != c.to {
 			t.Errorf("cast of %g from %s to %s is %g, want %g", c.x, c.from, c.to, *y.Lit, c.want)

@@ -10,11 +10,15 @@ import (
 //
 //  1. Broadcasts and iotas are copied to each of their users, so that none is stored for being
 //     shared.
-//  2. Each op starts as a group of its own. From the first op to the last, the groups of an
-//     op and of each operand's maker are merged where the union is one kernel (space.go says
-//     what that is) and no path leads from one to the other outside.
-//  3. Column sums that read a common value are merged, so that it is read once.
-//  4. The groups, in an order that respects their dependences and else the program's, become
+//  2. Each op starts as a group of its own. Two groups may be merged where the union is one
+//     kernel (space.go says what that is) and no path leads from one to the other outside.
+//  3. A product takes what follows it as its epilogue while that has one user after another: a
+//     bias, a residual, never more than one result.
+//  4. From the first op to the last, the groups of an op and of each operand's maker are merged:
+//     first loops with loops, so that work around a sum gathers there and is not torn off by a
+//     product's epilogue, then products with what is left.
+//  5. Column sums that read a common value are merged, so that it is read once.
+//  6. The groups, in an order that respects their dependences and else the program's, become
 //     fusion ops: kind loop, gemm or copy. Scans and mere views stay as they are.
 func fuse(m *ir.Module, _ *Context) {
 	for _, f := range m.Funcs {
@@ -30,18 +34,49 @@ func fuseRegion(r *ir.Region) {
 	}
 	spreadSources(r)
 	f := newFuser(r)
+	f.epilogues()
+	f.mergeAlong(func(a, b *group) bool { return !hasDot(a) && !hasDot(b) })
+	f.mergeAlong(func(a, b *group) bool { return true })
+	f.mergeSiblings()
+	f.emit()
+}
+
+// mergeAlong merges along operands, to a fixed point, where the pair is allowed.
+func (f *fuser) mergeAlong(allowed func(maker, user *group) bool) {
 	for again := true; again; {
 		again = false
-		for _, op := range r.Ops {
+		for _, op := range f.r.Ops {
 			for _, v := range op.In {
-				if v.Def != nil {
+				if v.Def != nil && allowed(f.of[v.Def], f.of[op]) {
 					again = f.tryMerge(f.of[v.Def], f.of[op]) || again
 				}
 			}
 		}
 	}
-	f.mergeSiblings()
-	f.emit()
+}
+
+// epilogues lets each product take the chain of pointwise ops that follows it.
+func (f *fuser) epilogues() {
+	for _, dot := range f.r.Ops {
+		if dot.Row.Name != "dot" {
+			continue
+		}
+		for v := dot.Out[0]; !f.kept[v] && len(f.users[v]) == 1; {
+			u := f.users[v][0]
+			if u.Row.Class != ir.Pointwise {
+				break
+			}
+			for _, x := range u.In {
+				if x.Def != nil && (x.Def.Row.Name == "broadcast" || x.Def.Row.Name == "iota") {
+					f.tryMerge(f.of[x.Def], f.of[u])
+				}
+			}
+			if !f.tryMerge(f.of[dot], f.of[u]) {
+				break
+			}
+			v = u.Out[0]
+		}
+	}
 }
 
 // spreadSources gives each user its own copy of a broadcast or an iota.
@@ -164,9 +199,9 @@ func (f *fuser) escapes(v *ir.Value, inside map[*ir.Op]bool) bool {
 	return false
 }
 
-// detour reports whether a path leads from a to b through another group.
+// detour reports whether a path leads from a to b through another group. Groups depend on each
+// other as wholes: the path may pass a group whose ops before b are not those that a feeds.
 func (f *fuser) detour(a, b *group) bool {
-	last := f.index[b.ops[len(b.ops)-1]]
 	seen := map[*group]bool{a: true, b: true}
 	var queue []*group
 	push := func(g *group, direct bool) bool {
@@ -177,7 +212,7 @@ func (f *fuser) detour(a, b *group) bool {
 					if n == b && !direct {
 						return true
 					}
-					if !seen[n] && f.index[n.ops[0]] < last {
+					if !seen[n] {
 						seen[n] = true
 						queue = append(queue, n)
 					}
@@ -213,8 +248,12 @@ func (f *fuser) mergeSiblings() {
 	}
 }
 
-func hasReduce(g *group) bool {
-	return slices.ContainsFunc(g.ops, func(op *ir.Op) bool { return op.Row.Name == "reduce" })
+func hasReduce(g *group) bool { return has(g, "reduce") }
+
+func hasDot(g *group) bool { return has(g, "dot") }
+
+func has(g *group, op string) bool {
+	return slices.ContainsFunc(g.ops, func(o *ir.Op) bool { return o.Row.Name == op })
 }
 
 // inputs lists what a group reads from outside, in order of first use.

@@ -132,7 +132,7 @@ func known1(b *ir.Builder, op *ir.Op) *ir.Value {
 	if len(op.Out) != 1 || op.Body != nil {
 		return nil
 	}
-	for _, rule := range []func(*ir.Builder, *ir.Op) *ir.Value{foldFloats, identities, powers, views} {
+	for _, rule := range []func(*ir.Builder, *ir.Op) *ir.Value{foldFloats, identities, powers, views, scalars} {
 		if v := rule(b, op); v != nil && (v.Lit == nil || op.Out[0].Type.Rank() == 0) && v.Type.Same(op.Out[0].Type) {
 			return v
 		}
@@ -152,11 +152,7 @@ func foldFloats(b *ir.Builder, op *ir.Op) *ir.Value {
 		}
 		x[i] = *v.Lit
 	}
-	y := op.Row.Scalar(op.Attrs, x)
-	if op.Out[0].Type.DType == ir.F32 {
-		y = float64(float32(y))
-	}
-	return ir.Literal(op.Out[0].Type.DType, y)
+	return ir.Literal(op.Out[0].Type.DType, op.Row.Scalar(op.Attrs, x))
 }
 
 // identities: x+0, x-0, x·1, x/1, x^1, select of one value, casts to the same dtype.
@@ -255,6 +251,26 @@ func views(_ *ir.Builder, op *ir.Op) *ir.Value {
 		}
 	}
 	return nil
+}
+
+// scalars computes on scalars what would be computed on scalars spread, and spreads the result.
+func scalars(b *ir.Builder, op *ir.Op) *ir.Value {
+	if op.Row.Class != ir.Pointwise || op.Out[0].Type.Rank() == 0 {
+		return nil
+	}
+	in := make([]*ir.Value, len(op.In))
+	for i, v := range op.In {
+		switch {
+		case v.Type.Rank() == 0:
+			in[i] = v
+		case v.Def != nil && v.Def.Row.Name == "broadcast" && v.Def.In[0].Type.Rank() == 0:
+			in[i] = v.Def.In[0]
+		default:
+			return nil
+		}
+	}
+	t := ir.Type{DType: op.Out[0].Type.DType}
+	return b.Fill(b.Apply(op.Row.Name, op.Attrs, &t, in...), op.Out[0].Type.Dims)
 }
 
 func termsEqual(a, b ir.Term) bool { return fmt.Sprint(a) == fmt.Sprint(b) }

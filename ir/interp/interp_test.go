@@ -117,7 +117,7 @@ func @f(%x: f32[] input="x") -> (f32[] output="y") {
 	}
 }
 
-// Real rounds to what the function's precision says, and not at all in Exact mode.
+// Real rounds to what the function's precision says, and not at all in Exact mode; literals are f32.
 func TestReal(t *testing.T) {
 	const src = `ir built
 func @f(%x: real[] input="x") -> (real[] output="y")PRECISION {
@@ -131,7 +131,7 @@ func @f(%x: real[] input="x") -> (real[] output="y")PRECISION {
 		{"", false, float64(float32(1.001))},
 		{" precision=f32", false, float64(float32(1.001))},
 		{" precision=bf16", false, 1},
-		{" precision=bf16", true, 1.001},
+		{" precision=bf16", true, 1 + float64(float32(0.001))},
 	} {
 		out := run(t, strings.Replace(src, "PRECISION", c.precision, 1), interp.Options{Exact: c.exact}, tensor(ir.T(ir.Real), 1))
 		same(t, "1 + 0.001 with"+c.precision, out[0], c.want)
