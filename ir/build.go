@@ -101,18 +101,10 @@ func (b *Builder) Cast(x *Value, to DType) *Value {
 		return x
 	}
 	if x.Lit != nil {
-		return Literal(to, castLiteral(*x.Lit, x.Type.DType, to))
+		return Literal(to, Convert(*x.Lit, x.Type.DType, to))
 	}
 	t := x.Type.As(to)
 	return b.Apply("cast", nil, &t, x)
-}
-
-// castLiteral leaves floats as written: they are rounded where they are used.
-func castLiteral(x float64, from, to DType) float64 {
-	if to.Float() {
-		return x
-	}
-	return Convert(x, from, to)
 }
 
 // Compare builds a comparison: eq ne lt le gt ge.
