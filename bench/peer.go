@@ -139,7 +139,7 @@ func (p *peer) step(ctx context.Context) ([]float64, error) {
 		if err != nil {
 			return nil, err
 		}
-		return floats(out[0].Data)[:1], nil
+		return wide(out[0].Data)[:1], nil
 	}
 	if _, err := p.m.Call(ctx, "eval.infer", p.inputs); err != nil {
 		return nil, err
@@ -148,13 +148,22 @@ func (p *peer) step(ctx context.Context) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	return floats(out[0].Data)[:8], nil
+	return wide(out[0].Data)[:8], nil
 }
 
-func floats(b []byte) []float64 {
-	out := make([]float64, len(b)/4)
+// Floats is the inverse of Bytes.
+func Floats(b []byte) []float32 {
+	out := make([]float32, len(b)/4)
 	for i := range out {
-		out[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:])))
+		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+	}
+	return out
+}
+
+func wide(b []byte) []float64 {
+	var out []float64
+	for _, x := range Floats(b) {
+		out = append(out, float64(x))
 	}
 	return out
 }
@@ -171,7 +180,7 @@ func (p *peer) fill(ctx context.Context) error {
 		return err
 	}
 	if p.a.Mode == "train" {
-		p.inputs["steps"] = bytesOf([]float32{learningSteps})
+		p.inputs["steps"] = Bytes([]float32{learningSteps})
 		return nil
 	}
 	_, err := p.m.Call(ctx, "eval.infer.init", nil)
@@ -188,10 +197,11 @@ func (p *peer) random() map[string][]byte {
 	for i := range p.a.Batch {
 		binary.LittleEndian.PutUint32(labels[4*i:], uint32(r.IntN(p.c.Classes)))
 	}
-	return map[string][]byte{"image": bytesOf(images), "label": labels}
+	return map[string][]byte{"image": Bytes(images), "label": labels}
 }
 
-func bytesOf(x []float32) []byte {
+// Bytes are the little-endian bytes of floats.
+func Bytes(x []float32) []byte {
 	b := make([]byte, 4*len(x))
 	for i, v := range x {
 		binary.LittleEndian.PutUint32(b[4*i:], math.Float32bits(v))
@@ -210,7 +220,7 @@ func (p *peer) load() error {
 		return err
 	}
 	for _, name := range Leaves() {
-		if err := p.m.SetLeaf(name, bytesOf(leaves[name])); err != nil {
+		if err := p.m.SetLeaf(name, Bytes(leaves[name])); err != nil {
 			return err
 		}
 	}
@@ -229,11 +239,7 @@ func Reader(f *safetensors.File) func(string) (Tensor, error) {
 		if err != nil {
 			return Tensor{}, err
 		}
-		t := Tensor{Shape: info.Shape, Data: make([]float32, len(raw)/4)}
-		for i := range t.Data {
-			t.Data[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
-		}
-		return t, nil
+		return Tensor{Shape: info.Shape, Data: Floats(raw)}, nil
 	}
 }
 
