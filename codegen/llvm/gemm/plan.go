@@ -96,6 +96,7 @@ func (s *Spec) crossed() bool { return s.A.RowStride == 1 && s.A.ColStride != 1 
 const (
 	partRows    = 1024 // of a panel of B, which is to stay in the second-level cache
 	partCrossed = 512  // where A adds as many lines
+	partSmall   = 384  // where tiles are small, and read B so often that it must be near
 )
 
 // chooseK splits K only where it is long: C is read and written once more for every
@@ -103,7 +104,10 @@ const (
 func (p *Plan) chooseK(s *Spec) {
 	p.KC, p.KB = s.K, 1
 	limit := partRows
-	if s.crossed() {
+	switch {
+	case s.ISA < cpu.AVX512:
+		limit = partSmall
+	case s.crossed():
 		limit = partCrossed
 	}
 	if whole := s.C.DType != F32 || s.ReadsC; s.K > limit && !whole {
@@ -123,9 +127,13 @@ func (s *Spec) packB(p *Plan) bool {
 	case !s.ISA.HasMasks() && s.N%s.ISA.Lanes() != 0:
 		return true // masked loads in the innermost loop are slow there, or branches
 	}
-	const near, enough = 3072, 24
+	const enough = 24
+	near := 3072 // bytes
+	if s.ISA < cpu.AVX512 {
+		near = 1024 // small tiles come by more often
+	}
 	far := s.B.RowStride*4 > near || p.KC > partCrossed && p.KB > 1
-	return far && p.tiles >= enough && p.KC*p.NR*4 > cacheL1
+	return far && p.tiles >= enough && p.KC*p.NR*4 > cacheL1/2
 }
 
 // packA decides whether blocks of A are copied: to widen them, or where k crosses lines

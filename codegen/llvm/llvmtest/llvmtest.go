@@ -4,6 +4,7 @@ package llvmtest
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"unsafe"
@@ -40,9 +41,7 @@ func Compile(t testing.TB, m *emit.Module, passes string) Image {
 func Emit(t testing.TB, m *emit.Module, passes string, kind toolchain.Kind) []byte {
 	t.Helper()
 	c, err := compiler()
-	if err != nil {
-		t.Fatal(err)
-	}
+	SkipWithout(t, err)
 	triple, cpuName, features := m.ISA.LLVM()
 	out, err := c.Compile(context.Background(), toolchain.Request{
 		Name: t.Name(), Triple: triple, CPU: cpuName, Features: features,
@@ -52,6 +51,19 @@ func Emit(t testing.TB, m *emit.Module, passes string, kind toolchain.Kind) []by
 		t.Fatalf("%v\n%.20000s", err, m.Text())
 	}
 	return out
+}
+
+// SkipWithout ends the test if err is not nil: as skipped where the machine has no LLVM,
+// which err then explains how to get, as failed otherwise.
+func SkipWithout(t testing.TB, err error) {
+	t.Helper()
+	var none *toolchain.NotFoundError
+	switch {
+	case errors.As(err, &none):
+		t.Skip(err)
+	case err != nil:
+		t.Fatal(err)
+	}
 }
 
 // Kernel is a function of a loaded module.
