@@ -49,20 +49,21 @@ type piece struct {
 	active int // lanes that exist
 }
 
-// mask is the mask of a piece's lanes, nil if all exist.
-func (p piece) mask() value.Value {
-	if p.active == p.lanes {
-		return nil
-	}
-	return emit.ConstMask(p.lanes, p.active)
-}
-
 // cursor is a point in the nest: the indices fixed so far, and what is known there.
 type cursor struct {
 	at     []value.Value // i64, nil: this axis is still open
 	shared *scope
-	lane   *scope // nil while the vector axis is open
-	piece         // along the vector axis, from at[vec]
+	lane   *scope      // nil while the vector axis is open
+	piece              // along the vector axis, from at[vec]
+	tail   value.Value // a mask of the lanes that exist, where a piece cannot tell
+}
+
+// mask is the mask of the lanes that exist, nil if all do.
+func (c *cursor) mask() value.Value {
+	if c.tail != nil || c.active == c.piece.lanes {
+		return c.tail
+	}
+	return emit.ConstMask(c.piece.lanes, c.active)
 }
 
 func (c *cursor) fixed(a int) bool { return c.at[a] != nil }

@@ -43,11 +43,16 @@ func (u *unit) loopKernel(s *space, d schedule, name string, args []ref, partial
 	k.bind(ka.Args)
 	k.passes = s.passes(partial != nil)
 	scratch := k.keepRows(ka.Scratch)
-	per := emit.Int(d.per)
-	last := b.SMin(b.Mul(ka.Hi, per), emit.Int(d.count))
-	b.For("point", b.Mul(ka.Lo, per), last, k.point)
-	b.Ret(nil)
+	k.tasksOf(ka)
 	u.calls = append(u.calls, call{name, args, d.tasks, scratch})
+}
+
+// tasksOf emits the loop over the points of a kernel's tasks, and ends the kernel.
+func (k *loopNest) tasksOf(ka emit.KernelArgs) {
+	per := emit.Int(k.per)
+	last := k.b.SMin(k.b.Mul(ka.Hi, per), emit.Int(k.count))
+	k.b.For("point", k.b.Mul(ka.Lo, per), last, k.point)
+	k.b.Ret(nil)
 }
 
 // loopNest emits a loop kernel.
@@ -56,7 +61,8 @@ type loopNest struct {
 	schedule
 	passes  []pass
 	partial []*buffer
-	chunkAt value.Value // the chunk being done
+	chunkAt value.Value                 // the chunk being done
+	custom  func(c cursor, cs []cursor) // emits a group of columns instead of the passes
 }
 
 // pass is one run over the summed axes.
@@ -248,6 +254,10 @@ func (k *loopNest) group(c cursor, base value.Value, ps []piece) {
 	cs := make([]cursor, len(ps))
 	for i, p := range ps {
 		cs[i] = k.enterLanes(c, base, p)
+	}
+	if k.custom != nil {
+		k.custom(c, cs)
+		return
 	}
 	for _, p := range k.passes {
 		accs := k.identities(p, cs)
@@ -446,7 +456,7 @@ func (u *unit) chunkedLoop(op *ir.Op, s *space, d schedule) {
 	for i := range op.Out {
 		args = append(args, resultRef(op, i))
 	}
-	t := newSpace(second)
+	t := newSpace(second, second.Body.Params[:len(parts)]...)
 	u.loopKernel(t, newSchedule(t, u.module.ISA, false), u.name, args, nil)
 }
 

@@ -55,8 +55,8 @@ type space struct {
 const maxAxes = 60
 
 // newSpace analyses a body. A dot's operands and a draw's key are left out: they are read by
-// other loops.
-func newSpace(op *ir.Op) *space {
+// other loops. The leading dims of linked parameters are one, though no op says so.
+func newSpace(op *ir.Op, linked ...*ir.Value) *space {
 	s := &space{op: op, body: op.Body, forms: map[*ir.Value]form{}, reads: map[*ir.Value]form{},
 		spans: map[*ir.Value]set{}, level: map[*ir.Value]int{}, deps: map[*ir.Value]set{}}
 	u := &unifier{nodes: map[*ir.Value][]int{}}
@@ -65,6 +65,9 @@ func newSpace(op *ir.Op) *space {
 			s.dot = in
 		}
 		u.unify(in)
+	}
+	for _, p := range linked {
+		u.parent[u.find(u.of(p)[0])] = u.find(u.of(linked[0])[0])
 	}
 	base := u.base(s.values())
 	for _, n := range base {
@@ -257,40 +260,57 @@ func (s *space) leaves() []form {
 // coalesce drops axes of size 1 and merges an axis into the next where every leaf moves along
 // the two as along one.
 func (s *space) coalesce() {
+	s.coalesceBy(s.leaves(), func(outer, inner int) bool { return s.axes[outer].sum == s.axes[inner].sum })
+}
+
+// merging says what became of the axes: the new axis of each old one, -1 for those of size 1,
+// and whether the new one moves as the old one did.
+type merging struct {
+	axis []int
+	same []bool
+	size int // axes that are left
+}
+
+// form is a form over the new axes.
+func (m *merging) form(f form) form {
+	g := make(form, m.size)
+	for a, c := range f {
+		if m.same[a] {
+			g[m.axis[a]] = c
+		}
+	}
+	return g
+}
+
+// coalesceBy merges adjacent axes for which alike holds and along which the leaves move as
+// one.
+func (s *space) coalesceBy(leaves []form, alike func(outer, inner int) bool) *merging {
+	m := &merging{axis: make([]int, len(s.axes)), same: make([]bool, len(s.axes))}
 	var merged []axis
-	to := make([]int, len(s.axes))    // the new axis of each old one, -1: dropped
-	keep := make([]bool, len(s.axes)) // whether the old axis gives the new one its coefficients
-	leaves := s.leaves()
 	last := -1 // the old axis that the newest new one ends with
 	for a, x := range s.axes {
-		to[a] = -1
+		m.axis[a] = -1
 		if x.size == 1 {
 			continue
 		}
-		if last >= 0 && s.axes[last].sum == x.sum && movesAsOne(leaves, last, a, x.size) {
+		if last >= 0 && alike(last, a) && movesAsOne(leaves, last, a, x.size) {
 			merged[len(merged)-1].size *= x.size
-			keep[last] = false
+			m.same[last] = false
 		} else {
 			merged = append(merged, x)
 		}
-		to[a], keep[a], last = len(merged)-1, true, a
+		m.axis[a], m.same[a], last = len(merged)-1, true, a
 	}
-	remap := func(m map[*ir.Value]form) {
-		for v, f := range m {
-			g := make(form, len(merged))
-			for a, c := range f {
-				if keep[a] {
-					g[to[a]] = c
-				}
-			}
-			m[v] = g
-		}
+	m.size = len(merged)
+	for v, f := range s.forms {
+		s.forms[v] = m.form(f)
 	}
-	remap(s.forms)
-	remap(s.reads)
+	for v, f := range s.reads {
+		s.reads[v] = m.form(f)
+	}
 	for v, old := range s.spans {
 		var span set
-		for a, n := range to {
+		for a, n := range m.axis {
 			if n >= 0 && old.has(a) {
 				span |= bit(n)
 			}
@@ -298,6 +318,7 @@ func (s *space) coalesce() {
 		s.spans[v] = span
 	}
 	s.axes = merged
+	return m
 }
 
 func movesAsOne(leaves []form, outer, inner, size int) bool {

@@ -1,6 +1,8 @@
 package llvm
 
 import (
+	"fmt"
+
 	"vitc/codegen/llvm/cpu"
 	"vitc/codegen/llvm/emit"
 	"vitc/ir"
@@ -66,12 +68,24 @@ func (u *unit) reserve(bytes int) ref {
 	return r
 }
 
+// next names the unit's next kernel: the first as the unit.
+func (u *unit) next() string {
+	if len(u.calls) == 0 {
+		return u.name
+	}
+	return fmt.Sprintf("%s_%d", u.name, len(u.calls))
+}
+
 // newUnit generates the code of a fusion.
 func newUnit(name string, op *ir.Op, isa cpu.Level) *unit {
 	u := &unit{name: name, module: emit.NewModule(isa)}
 	switch kind := op.Attrs.(*ir.FusionAttrs).Kind; kind {
 	case "loop":
 		u.loop(op)
+	case "gemm":
+		u.dot(op)
+	case "copy":
+		u.copy(op)
 	default:
 		failf(op, "there is no kernel of kind %q; kinds: loop, gemm, copy", kind)
 	}

@@ -215,13 +215,17 @@ func (w *walker) fusion(op *ir.Op) []codegen.Step {
 }
 
 func (w *walker) address(op *ir.Op, r ref) codegen.Addr {
-	switch r.kind {
-	case operand:
-		return place(op.In[r.index])
-	case result:
-		return place(op.Out[r.index])
+	if r.kind == temp {
+		return codegen.Addr{Space: "arena", Offset: w.base + r.offset, Bytes: r.bytes}
 	}
-	return codegen.Addr{Space: "arena", Offset: w.base + r.offset, Bytes: r.bytes}
+	a := codegen.Addr{}
+	if r.kind == operand {
+		a = place(op.In[r.index])
+	} else {
+		a = place(op.Out[r.index])
+	}
+	a.Offset, a.Bytes = a.Offset+r.offset, r.bytes
+	return a
 }
 
 // label says what a kernel computes and where it comes from.
