@@ -112,3 +112,11 @@ func TestGradientsSimplified(t *testing.T) {
 		checkGradient(t, p, "simplify", "autodiff", "simplify")
 	})
 }
+
+// And so it is through the whole pipeline of the CPU, for longer programs.
+func TestGradientsPlanned(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := irtest.Draw(t, irtest.Config{Ops: 25, Kinks: rapid.Bool().Draw(t, "kinks")})
+		checkGradient(t, p, passes.Pipeline("cpu")...)
+	})
+}

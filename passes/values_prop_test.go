@@ -75,7 +75,8 @@ func TestAutodiffKeepsValues(t *testing.T) {
 // The passes of the CPU after autodiff keep every bit.
 func TestFuseAndMemoryKeepBits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m, args := differentiated(t, irtest.Config{Kinks: true, DType: rapid.SampledFrom([]ir.DType{ir.F32, ir.Real}).Draw(t, "dtype")})
+		dtype := rapid.SampledFrom([]ir.DType{ir.F32, ir.Real, ir.BF16}).Draw(t, "dtype")
+		m, args := differentiated(t, irtest.Config{Ops: 25, Kinks: true, DType: dtype})
 		m = through(t, m, "simplify", "precision", "simplify")
 		fused := through(t, m, "fuse")
 		differ(t, m, fused, args, interp.Options{}, 0)
