@@ -80,8 +80,9 @@ func argmax(op *ir.Op) body {
 	}
 }
 
-// lookup is the loop nest of a gather or scatter_add without the looked-up factor: visit gets
-// the places in the tensor that has it (at position 0 of it), in the ids, and in the other.
+// lookup is the loop nest of a gather or scatter_add without the looked-up factor, over the
+// tensor that has it (at position 0 of it), the ids, and the other; and that factor's stride and
+// size.
 func lookup(op *ir.Op, has, ids, other ir.Term, types [3]ir.Type) (n nest, stride, size int) {
 	r := op.Rule
 	looked, err := ir.Looked(op)
@@ -99,7 +100,7 @@ func lookup(op *ir.Op, has, ids, other ir.Term, types [3]ir.Type) (n nest, strid
 	return n, byFactor[looked], r.Factors[looked].Size
 }
 
-// each calls f with the places of the table and of the other tensor, for the ids in range.
+// picks calls f with the places of the table and of the other tensor, for the ids in range.
 func picks(n nest, stride, size int, ids []float64, f func(table, other int)) {
 	count, step := n.inner()
 	n.rows(func(at []int) {

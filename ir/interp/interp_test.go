@@ -21,7 +21,7 @@ func module(t *testing.T, src string) *ir.Module {
 	return m
 }
 
-// floats is a tensor of the given elements.
+// tensor holds the given elements.
 func tensor(t ir.Type, x ...float64) *interp.Tensor { return &interp.Tensor{Type: t, F: x} }
 
 // run evaluates the first function of a text.

@@ -26,7 +26,7 @@ type Program struct {
 	Params      []int // the arguments that Grad differentiates by
 }
 
-// shapes of parameters are of these sizes; 4 and 6 can be split.
+// sizes of dims; 2, 4 and 6 can be split.
 var sizes = []int{1, 2, 3, 4, 5, 6}
 
 // maxSize bounds the elements of a value.
