@@ -149,6 +149,7 @@ func (d *driver) emit() {
 type work struct {
 	p0, p1     value.Value // panels
 	t0, t1     value.Value // tiles
+	row0       value.Value // the first row of packed A
 	k0, kc     value.Value // of K
 	more, last value.Value // i1, nil where K is whole
 }
@@ -189,35 +190,47 @@ func (d *driver) packPanels(dst, p0, p1, k0, kc value.Value, panel int, at value
 // eachPanel emits body for the panels of [p0, p1), apart for the last of all if that is
 // narrower.
 func (d *driver) eachPanel(p0, p1 value.Value, body func(p value.Value, cols int)) {
-	d.each("panel", p0, p1, d.plan.panels, d.plan.NR, d.plan.tailN, body)
-}
-
-// eachTile is eachPanel for tiles.
-func (d *driver) eachTile(t0, t1 value.Value, body func(t value.Value, rows int)) {
-	d.each("tile", t0, t1, d.plan.tiles, d.plan.MR, d.plan.tailM, body)
-}
-
-func (d *driver) each(name string, i0, i1 value.Value, count, size, tail int, body func(i value.Value, size int)) {
-	b := d.b
-	full := count
-	if tail != size {
+	b, full := d.b, d.plan.panels
+	if d.plan.tailN != d.plan.NR {
 		full--
 	}
 	if full > 0 {
-		b.For(name, i0, b.SMin(i1, emit.Int(full)), func(i value.Value) { body(i, size) })
+		b.For("panel", p0, b.SMin(p1, emit.Int(full)), func(p value.Value) { body(p, d.plan.NR) })
 	}
-	if full < count {
-		b.If(b.ICmp(enum.IPredSGT, i1, emit.Int(full)),
-			func() []value.Value { body(emit.Int(full), tail); return nil }, nil)
+	if full < d.plan.panels {
+		b.If(b.ICmp(enum.IPredSGT, p1, emit.Int(full)),
+			func() []value.Value { body(emit.Int(full), d.plan.tailN); return nil }, nil)
 	}
+}
+
+// eachTile emits body for the tiles of [t0, t1), apart for those of MR rows and those of
+// one less.
+func (d *driver) eachTile(t0, t1 value.Value, body func(t value.Value, rows int)) {
+	b, tall := d.b, emit.Int(d.plan.tall)
+	if d.plan.tall == d.plan.tiles {
+		b.For("tile", t0, t1, func(t value.Value) { body(t, d.plan.MR) })
+		return
+	}
+	b.For("tall", t0, b.SMin(t1, tall), func(t value.Value) { body(t, d.plan.MR) })
+	b.For("short", b.SMax(t0, tall), t1, func(t value.Value) { body(t, d.plan.MR-1) })
+}
+
+// rowOf returns the first row of tile t.
+func (d *driver) rowOf(t value.Value) value.Value {
+	b := d.b
+	if d.plan.tall == d.plan.tiles {
+		return b.Mul(t, emit.Int(d.plan.MR))
+	}
+	return b.Add(b.Mul(t, emit.Int(d.plan.MR-1)), b.SMin(t, emit.Int(d.plan.tall)))
 }
 
 // block computes one block of C for one part of K.
 func (d *driver) block(w work) {
 	b := d.b
 	if d.plan.PackA {
-		rows := b.Sub(b.SMin(b.Mul(w.t1, emit.Int(d.plan.MR)), emit.Int(d.M)), b.Mul(w.t0, emit.Int(d.plan.MR)))
-		off := b.Add(b.Mul(w.t0, emit.Int(d.plan.MR*d.A.RowStride)), b.Mul(w.k0, emit.Int(d.A.ColStride)))
+		w.row0 = d.rowOf(w.t0)
+		rows := b.Sub(d.rowOf(w.t1), w.row0)
+		off := b.Add(b.Mul(w.row0, emit.Int(d.A.RowStride)), b.Mul(w.k0, emit.Int(d.A.ColStride)))
 		b.Call(d.packBlockA(), b.At(d.A.DType.elem(), d.a, off), b.Offset(d.scratch, d.plan.scratchA), rows, w.kc)
 	}
 	d.eachPanel(w.p0, w.p1, func(p value.Value, cols int) {
@@ -228,10 +241,10 @@ func (d *driver) block(w work) {
 
 func (d *driver) tile(w work, t, p, pb value.Value, rows, cols int) {
 	b := d.b
-	row, col := b.Mul(t, emit.Int(d.plan.MR)), b.Mul(p, emit.Int(d.plan.NR))
+	row, col := d.rowOf(t), b.Mul(p, emit.Int(d.plan.NR))
 	at := b.Add(b.Mul(row, emit.Int(d.C.RowStride)), col)
 	u := microParams{
-		a: d.tileA(w, t, row), b: pb, c: b.At(d.C.DType.elem(), d.c, at),
+		a: d.tileA(w, row), b: pb, c: b.At(d.C.DType.elem(), d.c, at),
 		more: w.more, last: w.last, args: d.args,
 	}
 	if w.more != nil {
@@ -243,11 +256,11 @@ func (d *driver) tile(w work, t, p, pb value.Value, rows, cols int) {
 	b.Call(d.microKernel(rows, cols), u.list()...)
 }
 
-// tileA returns where tile t of A begins, in place or packed.
-func (d *driver) tileA(w work, t, row value.Value) value.Value {
+// tileA returns where the tile of A from a row on begins, in place or packed.
+func (d *driver) tileA(w work, row value.Value) value.Value {
 	b := d.b
 	if d.plan.PackA {
-		first := b.Mul(b.Sub(t, w.t0), emit.Int(d.plan.MR*d.rowA))
+		first := b.Mul(b.Sub(row, w.row0), emit.Int(d.rowA))
 		return b.At(emit.F32, b.Offset(d.scratch, d.plan.scratchA), first)
 	}
 	return b.At(emit.F32, d.a, b.Add(b.Mul(row, emit.Int(d.rowA)), b.Mul(w.k0, emit.Int(d.colA))))

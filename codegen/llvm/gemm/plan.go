@@ -4,7 +4,7 @@ import "vitc/codegen/llvm/cpu"
 
 // Plan is how a Spec is computed.
 type Plan struct {
-	MR, NV     int // a tile: rows, vectors of columns
+	MR, NV     int // a tile: rows (some have one less), vectors of columns
 	NR         int // columns of a tile, NV vectors
 	MT, NP     int // tiles and panels of a block: a task
 	KC         int // of K at a time
@@ -16,7 +16,8 @@ type Plan struct {
 	FLOPs      int64
 
 	tiles, panels int // over all of C
-	tailM, tailN  int // rows of the last tile, columns of the last panel
+	tall          int // the first tiles have MR rows, the others MR-1
+	tailN         int // columns of the last panel
 	scratchA      int // where packed A starts in scratch; packed B starts at 0
 }
 
@@ -58,24 +59,26 @@ func ceilDiv(a, b int) int { return (a + b - 1) / b }
 
 func roundUp(n, to int) int { return ceilDiv(n, to) * to }
 
-// chooseTile takes the shape with the least estimated time, and within it as many equal
-// rows as M needs.
+// chooseTile takes the shape with the least estimated time. Rows are dealt evenly to as
+// few tiles as that shape allows, so that no tile is left with a row or two.
 func (p *Plan) chooseTile(s *Spec) {
 	best := 0.0
+	vl := s.ISA.Lanes()
 	for _, t := range shapes(s.ISA) {
-		vl := s.ISA.Lanes()
 		tiles := ceilDiv(s.M, t.mr)
 		mr := ceilDiv(s.M, tiles)
+		tall := s.M - tiles*(mr-1)
 		nv := min(t.nv, ceilDiv(s.N, vl))
 		panels := ceilDiv(s.N, nv*vl)
-		lastM, lastN := s.M-(tiles-1)*mr, s.N-(panels-1)*nv*vl
-		lastNV := ceilDiv(lastN, vl)
-		cost := float64(tiles-1)*(float64(panels-1)*tileCost(mr, nv, s.K)+tileCost(mr, lastNV, s.K)) +
-			float64(panels-1)*tileCost(lastM, nv, s.K) + tileCost(lastM, lastNV, s.K)
+		lastN := s.N - (panels-1)*nv*vl
+		column := func(nv int) float64 {
+			return float64(tall)*tileCost(mr, nv, s.K) + float64(tiles-tall)*tileCost(mr-1, nv, s.K)
+		}
+		cost := float64(panels-1)*column(nv) + column(ceilDiv(lastN, vl))
 		if best == 0 || cost < best {
 			best = cost
 			p.MR, p.NV, p.NR = mr, nv, nv*vl
-			p.tiles, p.panels, p.tailM, p.tailN = tiles, panels, lastM, lastN
+			p.tiles, p.panels, p.tall, p.tailN = tiles, panels, tall, lastN
 		}
 	}
 }
