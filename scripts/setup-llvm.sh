@@ -41,11 +41,6 @@ apt_install() {
 	return 1
 }
 
-# A fresh container has no package lists: they are fetched once if the first try fails.
-from_apt_updated() {
-	from_apt || { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update >/dev/null 2>&1 && from_apt; }
-}
-
 from_maven() {
 	[ "$(uname -sm)" = "Linux x86_64" ] && command -v mvn >/dev/null && command -v go >/dev/null || return 1
 	tmp=$(mktemp -d)
@@ -63,7 +58,7 @@ if [ "${1-}" != --maven ]; then
 		echo "LLVM is here: $at"
 		exit 0
 	fi
-	if from_apt_updated && at=$(found); then
+	if from_apt && at=$(found); then
 		echo "installed $at"
 		exit 0
 	fi
