@@ -10,6 +10,6 @@
 // which caches objects, and everything into a codegen.Bundle.
 //
 // Numbers: a kernel computes in f32 where its values are f32, bf16 or f16, and rounds to the
-// narrow dtypes when it stores and where the program casts. Sums are in f32, in an order
-// fixed by the code and not by threads.
+// narrow dtypes after every op, so that fusion changes no bit. Sums are in f32 and round
+// once, in an order fixed by the code and not by threads.
 package llvm

@@ -440,7 +440,9 @@ func (e *epilogue) values(buffers, index []value.Value, advance func(ir.DType, f
 // tile emits the body for one vector of the product.
 func (e *epilogue) tile(b *emit.Builder, t gemm.Tile) value.Value {
 	k := &nest{space: e.space, b: b, vec: e.n, params: map[*ir.Value]*buffer{}, apart: map[*ir.Value]value.Value{},
-		given: map[*ir.Value]func(cursor) value.Value{e.dot.Out[0]: func(cursor) value.Value { return t.Acc }}}
+		given: map[*ir.Value]func(cursor) value.Value{e.dot.Out[0]: func(cursor) value.Value {
+			return rounded(b, e.dot.Out[0].Type.DType, t.Acc)
+		}}}
 	args := t.Args
 	k.yields = append(k.yields, nil)
 	for i, y := range e.body.Yield[1:] {
@@ -503,7 +505,7 @@ func productLoop(op *ir.Op) *ir.Op {
 		return b.Broadcast(x, r.Swap([]ir.Term{r.In[i]}, all), dims)
 	}
 	product := b.Mul(spread(0), spread(1))
-	sum := b.ReduceTo("sum", product, r.Swap([]ir.Term{all}, r.Out[0]), d.Out[0].Type.Dims)
+	sum := b.Cast(b.ReduceTo("sum", product, r.Swap([]ir.Term{all}, r.Out[0]), d.Out[0].Type.Dims), d.Out[0].Type.DType)
 	body.Ops = slices.Concat(body.Ops[:at], b.Region.Ops, body.Ops[at+1:])
 	body.Replace(map[*ir.Value]*ir.Value{d.Out[0]: sum})
 	return &ir.Op{Row: op.Row, In: op.In, Out: op.Out, Attrs: &ir.FusionAttrs{Kind: "loop"}, Body: body, Pos: op.Pos}

@@ -211,7 +211,11 @@ func (k *nest) pointwise(c cursor, op *ir.Op) value.Value {
 			x[i] = k.b.Splat(x[i], c.lanes)
 		}
 	}
-	return f(k.b, op, x)
+	y := f(k.b, op, x)
+	if exactOps[op.Row.Name] {
+		return y
+	}
+	return rounded(k.b, op.Out[0].Type.DType, y)
 }
 
 // index is the i64 number that a form gives for the first lane.

@@ -268,7 +268,7 @@ func (k *loopNest) group(c cursor, base value.Value, ps []piece) {
 		})
 		for i, op := range p.reduces {
 			for j := range cs {
-				k.remember(cs[j], op.Out[0], accs[i*len(cs)+j])
+				k.remember(cs[j], op, accs[i*len(cs)+j])
 			}
 		}
 	}
@@ -288,8 +288,12 @@ func (k *loopNest) finish(cs []cursor) {
 	}
 }
 
-// remember gives a value that was computed apart its lanes.
-func (k *loopNest) remember(c cursor, v *ir.Value, x value.Value) {
+// remember gives a reduce its finished sum; that of a chunk is not rounded yet.
+func (k *loopNest) remember(c cursor, op *ir.Op, x value.Value) {
+	v := op.Out[0]
+	if k.partial == nil {
+		x = rounded(k.b, v.Type.DType, x)
+	}
 	if k.wide(v) {
 		c.lane.vals[v] = x
 		return
@@ -483,7 +487,8 @@ func addChunks(op *ir.Op, chunks int) (second *ir.Op, from []int) {
 		t := r.Out[0].Type
 		p := param(ir.Type{DType: wideDType(t.DType), Dims: append([]ir.Dim{{Label: "chunk", Size: chunks}}, t.Dims...)}, n)
 		rule := ir.PointwiseRule([]ir.Type{p.Type}, p.Type)
-		known[r.Out[0]] = b.ReduceTo(r.Attrs.(*ir.ReduceAttrs).Kind, p, rule.Swap(rule.In, rule.In[0][1:]), t.Dims)
+		sum := b.ReduceTo(r.Attrs.(*ir.ReduceAttrs).Kind, p, rule.Swap(rule.In, rule.In[0][1:]), t.Dims)
+		known[r.Out[0]] = b.Cast(sum, t.DType)
 		n++
 	}
 	var use func(v *ir.Value) *ir.Value

@@ -37,7 +37,7 @@ func (k *loopNest) heldRow(c cursor) {
 			for _, l := range cs {
 				terms = append(terms, k.term(l, op))
 			}
-			c.shared.vals[op.Out[0]] = k.total(op, terms)
+			k.remember(c, op, k.total(op, terms))
 		}
 		k.storeAll(cs, p.stores)
 	}
@@ -164,6 +164,7 @@ func (k *nest) rowOf(v *ir.Value) *keptRow {
 // rowPass emits a pass over a row that is too long for registers. Each reduce has an
 // accumulator for each of some vectors, and one for each shorter vector at the row's end.
 func (k *loopNest) rowPass(c cursor, number int, p pass) {
+	outer := c // where the sums are known
 	c = k.inner(c)
 	size, n := k.axes[k.vec].size, k.width
 	step := k.unroll * n
@@ -171,9 +172,9 @@ func (k *loopNest) rowPass(c cursor, number int, p pass) {
 	full, rest := pieces(step, n, k.b.ISA()), pieces(size-whole, n, k.b.ISA())
 	slots := k.slots(full, rest)
 	accs := k.identities(p, slots)
-	outer := slices.DeleteFunc(k.sums(), func(a int) bool { return a == k.vec })
+	around := slices.DeleteFunc(k.sums(), func(a int) bool { return a == k.vec })
 	need := k.needed(c, p)
-	accs = k.sumLoops(c, nil, outer, need, accs, func(c cursor, _ []cursor, accs []value.Value) []value.Value {
+	accs = k.sumLoops(c, nil, around, need, accs, func(c cursor, _ []cursor, accs []value.Value) []value.Value {
 		if whole > 0 {
 			accs = k.wholeVectors(c, number, whole, full, slots, accs)
 		}
@@ -190,7 +191,7 @@ func (k *loopNest) rowPass(c cursor, number int, p pass) {
 		return end()
 	})
 	for i, op := range p.reduces {
-		c.shared.up.vals[op.Out[0]] = k.total(op, accs[i*len(slots):(i+1)*len(slots)])
+		k.remember(outer, op, k.total(op, accs[i*len(slots):(i+1)*len(slots)]))
 	}
 	for _, r := range k.kept {
 		r.filled = r.filled || r.pass == number

@@ -56,6 +56,29 @@ var scalarOps = map[string]scalarOp{
 	},
 }
 
+// exactOps are those whose result has the precision of their operands, so that rounding it to
+// their dtype changes nothing. A cast rounds by itself.
+var exactOps = map[string]bool{"neg": true, "abs": true, "sign": true, "floor": true, "max": true, "min": true,
+	"rem": true, "select": true, "cast": true}
+
+// rounded rounds the f32 result of an op to the narrow dtype it has in the program. Every op
+// rounds, as in the interpreter, and not only what is stored: else a value computed in two
+// kernels could differ, and x = max(x) be false of all x.
+func rounded(b *emit.Builder, d ir.DType, x value.Value) value.Value {
+	switch d {
+	case ir.BF16:
+		// Ties to even; of NaN the low half is zero, or it is the machine's own, so that the
+		// sum does not run over.
+		u := b.BitCast(x, emit.I32)
+		odd := b.And(b.LShr(u, integers(u, 16)), integers(u, 1))
+		r := b.AddWrap(b.AddWrap(u, integers(u, 0x7fff)), odd)
+		return b.BitCast(b.And(r, integers(u, -0x10000)), emit.F32)
+	case ir.F16:
+		return b.WidenF16(b.NarrowF16(x))
+	}
+	return x
+}
+
 type lanesOp func(b *emit.Builder, x []value.Value) value.Value
 
 func one(f func(*emit.Builder, value.Value) value.Value) lanesOp {

@@ -343,6 +343,7 @@ func (s *space) follow() {
 			s.deps[v] = s.reads[v].on()
 			continue
 		}
+		s.deps[v] = 0
 		for _, in := range op.In {
 			s.deps[v] |= s.deps[in]
 			s.level[v] = max(s.level[v], s.level[in])
