@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"vitc/codegen"
 	"vitc/codegen/llvm/cpu"
@@ -21,6 +22,9 @@ import (
 // Options say how a machine runs.
 type Options struct {
 	Threads int // 0: one a processor that this process may use
+	// Timer, if not nil, is told after every kernel what it was and how long it took; without
+	// it no clock is read.
+	Timer func(kernel, label string, took time.Duration)
 }
 
 // machine is a codegen.Machine over loaded objects.
@@ -31,6 +35,7 @@ type machine struct {
 	leaves map[string]*leaf
 	arena  *block // of whichever call is under way
 	pool   *pool
+	timer  func(kernel, label string, took time.Duration)
 	closed bool
 }
 
@@ -53,7 +58,7 @@ var errClosed = errors.New("the machine is closed")
 // Open loads a bundle, with state and accumulators of zeros. It fails where this CPU cannot
 // run the code.
 func Open(b *codegen.Bundle, o Options) (codegen.Machine, error) {
-	m := &machine{funcs: map[string]*function{}, leaves: map[string]*leaf{}}
+	m := &machine{funcs: map[string]*function{}, leaves: map[string]*leaf{}, timer: o.Timer}
 	if err := m.open(b, o); err != nil {
 		m.Close()
 		return nil, err
@@ -161,7 +166,7 @@ func (m *machine) bind(plan *codegen.FuncPlan, kernels map[string]uintptr) error
 	if f.ops, err = r.steps(plan.Steps); err != nil {
 		return err
 	}
-	f.frame = frame{bases: []uintptr{m.arena.addr()}, turns: make([]int, r.most), pool: m.pool}
+	f.frame = frame{bases: []uintptr{m.arena.addr()}, turns: make([]int, r.most), pool: m.pool, timer: m.timer}
 	f.blocks = []*block{nil}
 	for _, a := range plan.Args {
 		if err := m.space(f, a); err != nil {

@@ -2,6 +2,7 @@ package native
 
 import (
 	"fmt"
+	"time"
 	"unsafe"
 
 	"vitc/codegen"
@@ -25,6 +26,7 @@ type run struct {
 	args   []place
 	ptrs   []uintptr // of args, as the kernel reads them
 	tasks  int64
+	name   string
 	label  string
 }
 
@@ -72,7 +74,7 @@ func (r *resolver) run(s *codegen.Run) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &run{kernel: kernel, tasks: int64(s.Tasks), label: s.Label, ptrs: make([]uintptr, len(s.Args)+1)}
+	o := &run{kernel: kernel, tasks: int64(s.Tasks), name: s.Kernel, label: s.Label, ptrs: make([]uintptr, len(s.Args)+1)}
 	for _, a := range s.Args {
 		p, err := r.place(a)
 		if err != nil {
@@ -112,6 +114,7 @@ type frame struct {
 	bases []uintptr
 	turns []int
 	pool  *pool
+	timer func(kernel, label string, took time.Duration)
 }
 
 func (f *frame) at(p *place) uintptr {
@@ -139,7 +142,13 @@ func (f *frame) run(r *run) {
 	for i := range r.args {
 		r.ptrs[i] = f.at(&r.args[i])
 	}
+	if f.timer == nil {
+		f.pool.run(r.kernel, uintptr(unsafe.Pointer(&r.ptrs[0])), r.tasks)
+		return
+	}
+	start := time.Now()
 	f.pool.run(r.kernel, uintptr(unsafe.Pointer(&r.ptrs[0])), r.tasks)
+	f.timer(r.name, r.label, time.Since(start))
 }
 
 func (f *frame) loop(l *loop) {
