@@ -1,0 +1,389 @@
+package lang
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"vitc/ir"
+	"vitc/ir/diag"
+)
+
+// trainer is a train block, elaborated: its models, settings and optimizers.
+type trainer struct {
+	*block
+	model     *store
+	opt       *store
+	data      *dataset
+	batch     int
+	clip, ema float64
+	rate      value
+	precision ir.DType
+	steps     int
+	epochs    float64
+	seed      uint64
+	updates   map[*cell]*instance // each trained parameter's optimizer
+	starts    bool                // initial values come from a file
+	counters  [2]*cell            // t and seed
+	emas      []*cell
+	now       stepping
+}
+
+// Options complete and override what a train block says.
+type Options struct {
+	Params      map[string]string // the block's parameters, as written in the language
+	EvalBatches map[string][]int  // for an evaluation, further batch sizes to compile for
+	Seed        *uint64
+	Precision   string // f32 or bf16
+}
+
+// train elaborates a train block; false after errors.
+func (c *checker) train(decl *Config, o Options) (*trainer, bool) {
+	f := &frame{c: c, env: c.fileEnv(c.unit.root).child(), store: &store{role: ir.LeafModel}}
+	args, ok := f.trainArgs(decl, o)
+	if !ok {
+		return nil, false
+	}
+	b, ok := f.newBlock(decl, args)
+	t := &trainer{block: b, model: f.store, opt: &store{role: ir.LeafOpt}, updates: map[*cell]*instance{}}
+	if !ok {
+		return t, false
+	}
+	if ok = t.readSettings(o); !ok {
+		return t, false
+	}
+	t.counters = [2]*cell{{path: "t", role: ir.LeafCounter, d: ir.I32, at: decl.At},
+		{path: "seed", role: ir.LeafCounter, d: ir.U32, axes: axes{{name: "word", size: 2}}, at: decl.At}}
+	return t, t.optimizers() && t.startTable()
+}
+
+// trainArgs binds the block's parameters: overrides, then defaults.
+func (f *frame) trainArgs(decl *Config, o Options) (*arguments, bool) {
+	sig := &signature{name: decl.Name.Name, params: decl.Params, env: f.env}
+	var args []*Arg
+	for _, name := range sortedKeys(o.Params) {
+		e, list := parseValue(name, o.Params[name])
+		if len(list) > 0 {
+			f.c.list = append(f.c.list, list...)
+			return nil, false
+		}
+		id := Ident{Span{decl.Name.At}, name}
+		args = append(args, &Arg{Span: Span{decl.Name.At}, Name: &id, Value: e})
+	}
+	b := f.bind(sig, args, nil)
+	return b, b != nil && f.complete(b, decl.Name.At)
+}
+
+// parseValue reads a parameter given on the command line.
+func parseValue(name, src string) (Expr, diag.List) {
+	file, list := Parse("--set "+name, []byte("edition 1\nlet value = "+src+"\n"))
+	for _, d := range file.Decls {
+		if l, ok := d.(*Let); ok && len(list) == 0 {
+			return l.Value, nil
+		}
+	}
+	return nil, list
+}
+
+func (t *trainer) readSettings(o Options) bool {
+	ok := true
+	and := func(b bool) { ok = ok && b }
+	var good bool
+	t.data, good = t.dataOf()
+	and(good)
+	t.batch, good = t.count("batch", 1)
+	and(good)
+	if t.settings["batch"] == nil {
+		t.missing("batch", "batch: 128")
+		ok = false
+	}
+	t.clip, good = t.number("clip", 0, maxFloat, "a number above 0")
+	and(good)
+	t.ema, good = t.number("ema", 0, 1, "a number between 0 and 1, such as 0.9999")
+	and(good)
+	and(t.length())
+	seed, good := t.count("seed", 0)
+	and(good)
+	if t.seed = uint64(seed); o.Seed != nil {
+		t.seed = *o.Seed
+	}
+	and(t.readPrecision(o))
+	and(t.readRate())
+	if t.inst.call == nil {
+		t.f.report(&diag.Diagnostic{Code: codeFields, Pos: t.decl.Name.At, Msg: fmt.Sprintf("`%s` has no `fn` to minimise", t.decl.Name.Name), Fix: "fn (image: ..., label: i32[batch]) { the loss }"})
+		ok = false
+	}
+	return ok
+}
+
+const maxFloat = 1e300
+
+func (t *trainer) length() bool {
+	var ok, good bool
+	t.steps, ok = t.count("steps", 1)
+	t.epochs, good = t.number("epochs", 0, maxFloat, "a number above 0")
+	switch {
+	case !ok || !good:
+		return false
+	case t.settings["steps"] != nil && t.settings["epochs"] != nil:
+		t.f.report(&diag.Diagnostic{Code: codeSetting, Pos: t.settings["epochs"].At, Msg: "`steps` and `epochs` both set the length", Fix: "one of them"})
+		return false
+	case t.settings["steps"] == nil && t.settings["epochs"] == nil:
+		t.missing("steps", "steps: 10k, or epochs: 20")
+		return false
+	}
+	return true
+}
+
+func (t *trainer) readPrecision(o Options) bool {
+	t.precision = ir.F32
+	v := t.value("precision")
+	if o.Precision != "" {
+		d, ok := dtypeNames[o.Precision]
+		if v = d; !ok {
+			v = text(o.Precision)
+		}
+	}
+	if v == nil {
+		return true
+	}
+	d, ok := v.(dtype)
+	if !ok || ir.DType(d) != ir.F32 && ir.DType(d) != ir.BF16 {
+		if t.settings["precision"] != nil && o.Precision == "" {
+			t.bad("precision", "f32 or bf16", v)
+		} else {
+			t.f.report(&diag.Diagnostic{Code: codeValue, Msg: fmt.Sprintf("the precision cannot be %s", describeValue(v)), Expected: "f32 or bf16"})
+		}
+		return false
+	}
+	t.precision = ir.DType(d)
+	return true
+}
+
+func (t *trainer) readRate() bool {
+	s := t.settings["rate"]
+	if s == nil || s.Value == nil {
+		t.missing("rate", "rate: optim.cosine(peak: 1e-3, warmup: 500)")
+		return false
+	}
+	t.rate = t.f.recipeOf(s.Value, "a schedule")
+	callee := t.rate
+	if r, ok := t.rate.(*recipe); ok {
+		callee = r.callee
+	}
+	fn, ok := callee.(*function)
+	if ok {
+		if sig := t.f.signatureOf(fn); sig.find("t") >= 0 && sig.find("steps") >= 0 {
+			return true
+		}
+	}
+	if isBad(t.rate) {
+		return false
+	}
+	d := &diag.Diagnostic{Code: codeValue, Pos: s.Value.Pos(), Msg: fmt.Sprintf("`rate` cannot be %s", describeValue(t.rate)), Expected: "a schedule: a fn that awaits `t` and `steps`"}
+	if n, ok := numeric(t.rate); ok {
+		d.Fix = fmt.Sprintf("optim.flat(peak: %s)", show(n))
+	}
+	t.f.report(d)
+	return false
+}
+
+// trained lists the parameters that have a gradient.
+func (t *trainer) trained() []*cell {
+	var out []*cell
+	for _, l := range t.model.leaves {
+		if l.role == ir.LeafParam && !l.frozen {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// optimizers makes each trained parameter's optimizer.
+func (t *trainer) optimizers() bool {
+	s := t.settings["optimizer"]
+	if s == nil {
+		t.missing("optimizer", "optimizer: optim.AdamW(decay: 0.05)")
+		return false
+	}
+	entries := s.Table
+	if s.Table == nil {
+		entries = []*Entry{{Span: Span{s.Value.Pos()}, Pattern: &String{Span: Span{s.Value.Pos()}, Pieces: []Piece{{Text: "**"}}}, Value: s.Value}}
+	}
+	table, ok := t.table(entries, t.trained(), s)
+	if !ok {
+		return false
+	}
+	for _, l := range t.trained() {
+		inst, good := t.optimizer(table[l], l)
+		t.updates[l], ok = inst, ok && good
+	}
+	return ok
+}
+
+// table assigns to each parameter the first entry whose pattern matches its path. Every
+// parameter must match, and every pattern must be used.
+func (t *trainer) table(entries []*Entry, leaves []*cell, s *Setting) (map[*cell]*Entry, bool) {
+	out := map[*cell]*Entry{}
+	used := map[*Entry]bool{}
+	ok := true
+	for _, l := range leaves {
+		for _, e := range entries {
+			if matchPath(e.Key(), l.path) {
+				out[l], used[e] = e, true
+				break
+			}
+		}
+		if out[l] == nil && ok {
+			t.f.report(&diag.Diagnostic{Code: codeUnmatched, Pos: s.Key.At, Msg: fmt.Sprintf("no pattern matches `%s`", l.path),
+				Notes: []diag.Note{{Pos: l.at, Text: "declared here"}}, Fix: fmt.Sprintf("a last line `\"**\": ...`, or one for %q", l.path)})
+			ok = false
+		}
+	}
+	for i, e := range entries {
+		if !used[e] {
+			t.unusedPattern(e, entries[:i], leaves)
+			ok = false
+		}
+	}
+	return out, ok
+}
+
+func (t *trainer) unusedPattern(e *Entry, before []*Entry, leaves []*cell) {
+	d := &diag.Diagnostic{Code: codePattern, Pos: e.KeyPos(), Msg: "pattern matches no parameter"}
+	for _, l := range leaves {
+		if matchPath(e.Key(), l.path) {
+			i := slices.IndexFunc(before, func(b *Entry) bool { return matchPath(b.Key(), l.path) })
+			d.Label = "all that it matches is matched further up"
+			d.Notes = []diag.Note{{Pos: before[i].KeyPos(), Text: "by this line, which comes first"}}
+			d.Fix = "the narrower pattern first"
+			t.f.report(d)
+			return
+		}
+	}
+	d.Expected = fmt.Sprintf("a path of `%s`", t.decl.Name.Name)
+	var roots, paths []string
+	for _, l := range leaves {
+		paths = append(paths, l.path)
+		if root, _, _ := strings.Cut(l.path, "."); !slices.Contains(roots, root) {
+			roots = append(roots, root)
+		}
+	}
+	if len(roots) == 1 {
+		d.Expected += fmt.Sprintf(", whose one model is `%s`", roots[0])
+	} else if len(roots) > 1 {
+		d.Expected += ", which begins with " + oneOf(roots)
+	}
+	for _, root := range roots {
+		if slices.ContainsFunc(leaves, func(l *cell) bool { return matchPath(root+"."+e.Key(), l.path) }) {
+			d.Fix = fmt.Sprintf("%q", root+"."+e.Key())
+		}
+	}
+	if near := diag.Nearest(e.Key(), paths); d.Fix == "" && near != "" {
+		d.Fix = fmt.Sprintf("%q", near)
+	}
+	t.f.report(d)
+}
+
+// matchPath reports whether a pattern matches a path: `*` is anything within one part, `**`
+// any number of parts.
+func matchPath(pattern, path string) bool {
+	parts := slices.CompactFunc(strings.Split(pattern, "."), func(a, b string) bool { return a == "**" && b == "**" })
+	return matchParts(parts, strings.Split(path, "."))
+}
+
+func matchParts(pattern, path []string) bool {
+	switch {
+	case len(pattern) == 0:
+		return len(path) == 0
+	case pattern[0] == "**":
+		for i := range len(path) + 1 {
+			if matchParts(pattern[1:], path[i:]) {
+				return true
+			}
+		}
+		return false
+	}
+	return len(path) > 0 && matchPart(pattern[0], path[0]) && matchParts(pattern[1:], path[1:])
+}
+
+// matchPart matches one part with `*` for any run of characters.
+func matchPart(pattern, part string) bool {
+	pieces := strings.Split(pattern, "*")
+	if len(pieces) == 1 {
+		return pattern == part
+	}
+	rest, ok := strings.CutPrefix(part, pieces[0])
+	if !ok {
+		return false
+	}
+	for _, p := range pieces[1 : len(pieces)-1] {
+		i := strings.Index(rest, p)
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+len(p):]
+	}
+	return strings.HasSuffix(rest, pieces[len(pieces)-1])
+}
+
+// optimizer makes an optimizer for a parameter: the axes of its loops ride along, hidden.
+func (t *trainer) optimizer(e *Entry, l *cell) (*instance, bool) {
+	g := *t.f
+	g.env = t.f.env.child()
+	g.store, g.path = t.opt, "opt."+l.path
+	g.inst = &instance{path: g.path}
+	for i, r := range l.loops {
+		g.inst.stacked = append(g.inst.stacked, axis{name: r.axis.name, size: r.axis.size, hidden: i + 1})
+	}
+	v := g.recipeOf(e.Value, "an optimizer")
+	var before *arguments
+	if r, ok := v.(*recipe); ok {
+		v, before = r.callee, r.args
+	}
+	mv, ok := v.(*moduleValue)
+	if !ok {
+		if !isBad(v) {
+			g.report(&diag.Diagnostic{Code: codeValue, Pos: e.Value.Pos(), Msg: "an optimizer is a module that awaits its `shape`", Label: "this is " + describeValue(v), Fix: "optim.AdamW(decay: 0.05)"})
+		}
+		return nil, false
+	}
+	b := g.bind(g.signatureOf(mv), nil, before)
+	i := b.sig.find("shape")
+	if i < 0 {
+		g.report(&diag.Diagnostic{Code: codeValue, Pos: e.Value.Pos(), Msg: fmt.Sprintf("`%s` is no optimizer: it has no parameter `shape`", b.sig.name), Expected: "a module such as optim.AdamW"})
+		return nil, false
+	}
+	b.vals[i], b.at[i] = l.axes, e.Value.Pos()
+	if !g.complete(b, e.Value.Pos()) {
+		return nil, false
+	}
+	inst, ok := g.instantiate(mv, b, e.Value.Pos()).(*instance)
+	if !ok {
+		return nil, false
+	}
+	if inst.call == nil || len(inst.call.decl.Params.List) != 4 {
+		g.report(&diag.Diagnostic{Code: codeValue, Pos: e.Value.Pos(), Msg: fmt.Sprintf("`%s` is no optimizer", inst.name), Expected: "a module with `fn (w: f32[shape], g: f32[shape], rate: f32[], t: f32[]) -> f32[shape]`"})
+		return nil, false
+	}
+	return inst, true
+}
+
+// startTable checks the patterns of `start`; what it loads is the runtime's business.
+func (t *trainer) startTable() bool {
+	s := t.settings["start"]
+	if s == nil {
+		return true
+	}
+	if s.Table == nil {
+		t.f.report(&diag.Diagnostic{Code: codeSetting, Pos: s.At, Msg: "`start` is a table", Fix: `start { "**": load("file.vitb") }`})
+		return false
+	}
+	for _, e := range s.Table {
+		if n, ok := e.Value.(*Name); !ok || n.Name != "init" {
+			t.starts = true
+		}
+	}
+	_, ok := t.table(s.Table, t.model.leaves, s)
+	return ok
+}
