@@ -31,7 +31,7 @@ func (c *checker) evaluate(decl *Config, t *trainer, before []*evaluator) (*eval
 	for _, b := range before {
 		around = &env{vars: b.inst.env.vars, parent: around}
 		around = around.child()
-		around.set(b.decl.Name.Name, b.result)
+		around.set(b.decl.Name.Name, b.outcome())
 	}
 	f := &frame{c: c, env: around.child(), store: &store{acc: true, role: ir.LeafModel}}
 	b, ok := f.newBlock(decl, nil, "ema")
@@ -197,6 +197,7 @@ func (e *evaluator) lowerResult() (*ir.Func, bool) {
 	v := e.run(f, fn, b)
 	e.result = &evalResult{name: e.decl.Name.Name}
 	if !e.metrics(w, f, "", v, fn) {
+		e.result = nil
 		return nil, false
 	}
 	w.order(e.train.state())
@@ -227,6 +228,14 @@ func (e *evaluator) metrics(w *lowering, f frame, name string, v value, fn *func
 	w.result(ir.RoleMetric, name, f.full(x, at))
 	e.result.fields = append(e.result.fields, resultField{name, &tensor{axes: x.axes, d: x.d}})
 	return true
+}
+
+// outcome is what later evaluations see, bad where there is none.
+func (e *evaluator) outcome() value {
+	if e.result == nil {
+		return bad{}
+	}
+	return e.result
 }
 
 // resultField reads a metric of an earlier evaluation.

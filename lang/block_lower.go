@@ -191,8 +191,9 @@ func (b *block) noField(p *Param, d *dataset) {
 		Expected: oneOf(have), Notes: []diag.Note{{Pos: d.decl.At, Text: "the data"}}, Fix: diag.Nearest(p.Name.Name, have)})
 }
 
-// run calls a block's fn in a function under construction.
+// run calls a block's fn in a function under construction. No expression calls it: a Bad one
+// stands for its place.
 func (b *block) run(f frame, fn *function, args *arguments) value {
 	f.noMake = true
-	return f.invoke(fn, args, &Name{Span: Span{fn.decl.At}, Name: fn.name})
+	return f.invoke(fn, args, &Bad{Span{fn.decl.At}})
 }

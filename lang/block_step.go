@@ -217,12 +217,9 @@ func (t *trainer) readsGradient(f *frame, l *cell) bool {
 // update calls a parameter's optimizer with its value and gradient: one call for all turns
 // of its loops, whose axes ride along.
 func (t *trainer) update(f *frame, l *cell, w, g *ir.Value) (*ir.Value, bool) {
-	inst := t.updates[l]
-	if inst == nil {
-		return nil, false
-	}
+	u := t.updates[l]
+	inst, at := u.inst, u.at
 	all := append(append(axes{}, inst.stacked...), l.axes...)
-	at := inst.call.decl.At
 	b := f.bind(f.signatureOf(inst.call), nil, nil)
 	as := func(v *ir.Value) *tensor {
 		return &tensor{axes: all, d: ir.F32, v: f.build(at).Cast(v, ir.F32)}

@@ -22,11 +22,17 @@ type trainer struct {
 	steps     int
 	epochs    float64
 	seed      uint64
-	updates   map[*cell]*instance // each trained parameter's optimizer
-	starts    bool                // initial values come from a file
-	counters  [2]*cell            // t and seed
+	updates   map[*cell]*updater // each trained parameter's optimizer
+	starts    bool               // initial values come from a file
+	counters  [2]*cell           // t and seed
 	emas      []*cell
 	now       stepping
+}
+
+// updater is a parameter's optimizer, and where the table names it.
+type updater struct {
+	inst *instance
+	at   diag.Pos
 }
 
 // Options complete and override what a train block says.
@@ -45,7 +51,7 @@ func (c *checker) train(decl *Config, o Options) (*trainer, bool) {
 		return nil, false
 	}
 	b, ok := f.newBlock(decl, args)
-	t := &trainer{block: b, model: f.store, opt: &store{role: ir.LeafOpt}, updates: map[*cell]*instance{}}
+	t := &trainer{block: b, model: f.store, opt: &store{role: ir.LeafOpt}, updates: map[*cell]*updater{}}
 	if !ok {
 		return t, false
 	}
@@ -216,7 +222,9 @@ func (t *trainer) optimizers() bool {
 	}
 	for _, l := range t.trained() {
 		inst, good := t.optimizer(table[l], l)
-		t.updates[l], ok = inst, ok && good
+		if ok = ok && good; good {
+			t.updates[l] = &updater{inst, table[l].Value.Pos()}
+		}
 	}
 	return ok
 }

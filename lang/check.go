@@ -35,7 +35,7 @@ func Lower(u *Unit, train string, o Options) (*ir.Program, diag.List) {
 		}
 		prog, t := c.program(decl, o)
 		if t != nil && t.starts {
-			t.f.report(&diag.Diagnostic{Code: codeLater, Pos: t.settings["start"].At, Msg: "`start` from a file comes later", Label: "this edition's compiler does not load values yet", Fix: "leave `start` out, to begin from initial values"})
+			t.f.later(t.settings["start"].Key.At, "`start` from a file")
 		}
 		p = prog
 	})
@@ -166,7 +166,7 @@ func (f *frame) tryOut(fn *function) {
 		}
 		b.vals[i], b.at[i] = t, p.At
 	}
-	g.invoke(fn, b, &Name{Span: Span{fn.decl.At}, Name: fn.name})
+	g.invoke(fn, b, &Bad{Span{fn.decl.At}})
 }
 
 // sample makes a tensor of a parameter's type; `...` is a batch of two.
@@ -287,7 +287,7 @@ func (c *checker) evaluation(p *ir.Program, decl *Config, t *trainer, done map[*
 		if done[b] == nil {
 			c.evaluation(p, b, t, done, o)
 		}
-		if done[b] == nil || done[b].result == nil {
+		if done[b] == nil {
 			return
 		}
 		before = append(before, done[b])

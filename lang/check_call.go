@@ -131,7 +131,8 @@ func (f *frame) invoke(fn *function, b *arguments, e Expr) value {
 	}
 	g := f.enter(at, "", fn.env)
 	g.inst, g.noMake = fn.inst, true
-	if g.site.fn = fn; fn.inst != nil && fn.inst.block {
+	g.site.fn = fn
+	if _, none := e.(*Bad); none {
 		g.site.text = ""
 	}
 	g.chain = f.callChainOf(fn, e)

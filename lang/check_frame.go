@@ -164,7 +164,8 @@ func (c *checker) report(d *diag.Diagnostic) value {
 
 // later reports a construct that the language has and the compiler has not.
 func (f *frame) later(at diag.Pos, what string) value {
-	d := &diag.Diagnostic{Code: codeLater, Pos: at, Msg: what + " comes later", Label: "this edition's compiler does not have it yet"}
+	d := &diag.Diagnostic{Code: codeLater, Pos: at, Msg: what + " comes later",
+		Notes: []diag.Note{{Text: "it is of the language; this version of the compiler does not have it yet"}}}
 	if f.c.soft {
 		d.Severity = diag.Warning
 	}

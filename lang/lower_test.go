@@ -53,6 +53,26 @@ func TestLowerPrograms(t *testing.T) {
 		start := time.Now()
 		p := lowerProgram(t, u, c.train, Options{})
 		t.Log(c.file, time.Since(start), p.Module.CountOps(), len(p.State))
-		if os.Getenv("DUMP") != "" { os.WriteFile("/tmp/"+c.file+".ir", []byte(p.Module.String()), 0o644) }
+		if os.Getenv("DUMP") != "" {
+			os.WriteFile("/tmp/"+c.file+".ir", []byte(p.Module.String()), 0o644)
+		}
+	}
+}
+
+func BenchmarkLower22B(b *testing.B) {
+	u := loadProgram(b, "vit22b.vit")
+	for b.Loop() {
+		if _, list := Lower(u, "pretrain", Options{}); list.Errors() > 0 {
+			b.Fatal(rendered(b, u, list))
+		}
+	}
+}
+
+func BenchmarkCheck22B(b *testing.B) {
+	for b.Loop() {
+		u := loadProgram(b, "vit22b.vit")
+		if list := Check(u); list.Errors() > 0 {
+			b.Fatal(rendered(b, u, list))
+		}
 	}
 }

@@ -57,7 +57,6 @@ type instance struct {
 	frozen bool
 	// stacked are the hidden axes of an optimizer's parameter.
 	stacked axes
-	block   bool // a block's own
 }
 
 // loop is one repeat.
