@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -24,11 +23,11 @@ const (
 
 // DumpRequest says what to show of a program.
 type DumpRequest struct {
-	File, Block string
-	Stage       string // see Stages; NAME:N is the Nth run of a pass in the pipeline
-	Target      string
-	Machine     MachineOptions
-	Locs        bool // show where each op came from
+	Source
+	Stage   string // see Stages; NAME:N is the Nth run of a pass in the pipeline
+	Target  string
+	Machine MachineOptions
+	Locs    bool // show where each op came from
 }
 
 // emitters are the stages that come from the generated code of a target, by name.
@@ -51,14 +50,14 @@ func Stages() []struct{ Name, Doc string } {
 }
 
 // Dump shows a stage of a program as text (for `object`, as an ELF file).
-func Dump(ctx context.Context, s *Sources, q DumpRequest, stdin io.Reader) ([]byte, error) {
+func Dump(ctx context.Context, s *Sources, q DumpRequest) ([]byte, error) {
 	if err := checkStage(q.Stage); err != nil {
 		return nil, err
 	}
 	if q.Stage == stageAST {
-		return dumpTree(s, q.File, stdin)
+		return dumpTree(s, q.Source)
 	}
-	p, _, err := Load(ctx, s, q.File, q.Block, stdin)
+	p, _, err := Load(s, q.Source)
 	if err != nil {
 		return nil, err
 	}
@@ -77,12 +76,12 @@ func Dump(ctx context.Context, s *Sources, q DumpRequest, stdin io.Reader) ([]by
 	return dumpAfter(p.Module, q)
 }
 
-func dumpTree(s *Sources, file string, stdin io.Reader) ([]byte, error) {
-	text, err := s.Read(file, stdin)
+func dumpTree(s *Sources, q Source) ([]byte, error) {
+	text, err := s.Read(q.File, q.Stdin)
 	if err != nil {
 		return nil, err
 	}
-	tree, list := lang.Parse(file, text)
+	tree, list := lang.Parse(q.File, text)
 	if err := list.Err(); err != nil {
 		return nil, err
 	}
@@ -161,8 +160,8 @@ type Numbered struct {
 
 // DumpAll shows the IR as built and after every pass of the target, as files whose names
 // sort in that order and say where a pass changed nothing.
-func DumpAll(ctx context.Context, s *Sources, q DumpRequest, stdin io.Reader) ([]Numbered, error) {
-	p, _, err := Load(ctx, s, q.File, q.Block, stdin)
+func DumpAll(s *Sources, q DumpRequest) ([]Numbered, error) {
+	p, _, err := Load(s, q.Source)
 	if err != nil {
 		return nil, err
 	}

@@ -1,18 +1,141 @@
 package driver
 
 import (
-	"context"
-	"errors"
+	"fmt"
 	"io"
+	"os"
+	"strings"
 
 	"vitc/ir"
 	"vitc/ir/diag"
+	"vitc/lang"
+	"vitc/runtime/train"
 )
 
-func Load(ctx context.Context, s *Sources, file, block string, stdin io.Reader) (*ir.Program, diag.List, error) {
-	return nil, nil, errors.New("the front end is not there yet")
+// Source names a program on the command line.
+type Source struct {
+	File   string            // "-": the standard input
+	Block  string            // the train block, "" where the file has but one
+	Params map[string]string // the block's parameters that are given, as the language writes them
+	Stdin  io.Reader
 }
 
-func Check(ctx context.Context, s *Sources, file string, stdin io.Reader) (Report, error) {
-	return Report{}, errors.New("the front end is not there yet")
+// loadUnit reads a program and everything that it uses. The list holds what is wrong with
+// the syntax.
+func loadUnit(s *Sources, q Source) (*lang.Unit, diag.List, error) {
+	text, err := s.Read(q.File, q.Stdin)
+	if err != nil {
+		return nil, nil, err
+	}
+	u, list := lang.Load(q.File, text, os.ReadFile)
+	s.units = append(s.units, u)
+	return u, list, nil
+}
+
+// Load reads, checks and lowers a program's train block; the list holds warnings. Evaluations
+// are compiled for their last, smaller batch too where their data is here to be counted.
+func Load(s *Sources, q Source) (*ir.Program, diag.List, error) {
+	u, list, err := loadUnit(s, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := failure(list); err != nil {
+		return nil, nil, err
+	}
+	block, err := chooseBlock(u, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	o := lang.Options{Params: q.Params}
+	p, list := lang.Lower(u, block, o)
+	if err := failure(list); err != nil {
+		return nil, nil, err
+	}
+	if o.EvalBatches = lastBatches(p); len(o.EvalBatches) == 0 {
+		return p, list, nil
+	}
+	p, list = lang.Lower(u, block, o)
+	return p, list, failure(list)
+}
+
+// lastBatches counts the examples of the evaluations and returns the size of each one's last
+// batch where it is smaller. Data that cannot be opened is passed over: a program is built
+// where its data need not be, and a run reports it.
+func lastBatches(p *ir.Program) map[string][]int {
+	sizes := map[string][]int{}
+	for i := range p.Evals {
+		e := &p.Evals[i]
+		n, err := train.Examples(&e.Data)
+		if rest := n % e.Batch; err == nil && rest > 0 {
+			sizes[e.Name] = []int{rest}
+		}
+	}
+	return sizes
+}
+
+// failure is the error of a list, nil where it holds none. A broken invariant of the front
+// end is an internal error, not the program's.
+func failure(list diag.List) error {
+	if bug := internal(list); bug != nil {
+		return bug
+	}
+	return list.Err()
+}
+
+func internal(list diag.List) error {
+	for _, d := range list {
+		if d.Code == CodeInternal {
+			return &InternalError{Err: d}
+		}
+	}
+	return nil
+}
+
+// chooseBlock finds the train block that is meant.
+func chooseBlock(u *lang.Unit, q Source) (string, error) {
+	names := u.Trains()
+	switch {
+	case len(names) == 0:
+		return "", &diag.Diagnostic{Code: CodeTrain, Msg: "the program has no train block", Pos: diag.Pos{File: q.File},
+			Fix: "add one: train NAME { ... }"}
+	case q.Block == "" && len(names) == 1:
+		return names[0], nil
+	case q.Block == "":
+		return "", &UsageError{&diag.Diagnostic{Code: CodeTrain, Msg: "the program has several train blocks", Pos: diag.Pos{File: q.File},
+			Expected: "the name of one after the file: " + strings.Join(names, ", "), Fix: q.File + " " + names[0]}}
+	}
+	for _, name := range names {
+		if name == q.Block {
+			return name, nil
+		}
+	}
+	return "", &UsageError{&diag.Diagnostic{Code: CodeTrain, Msg: fmt.Sprintf("the program has no train block %q", q.Block), Pos: diag.Pos{File: q.File},
+		Expected: "one of " + strings.Join(names, ", "), Fix: diag.Nearest(q.Block, names)}}
+}
+
+// Check reads a program and reports everything that is wrong with it; the error is only for
+// what cannot be read.
+func Check(s *Sources, q Source) (Report, error) {
+	r := Report{File: q.File}
+	u, list, err := loadUnit(s, q)
+	if err != nil {
+		return r, err
+	}
+	if list.Errors() == 0 {
+		list = append(list, lang.Check(u)...)
+	}
+	if bug := internal(list); bug != nil {
+		return r, bug
+	}
+	r.Diagnostics, r.OK = list.Sorted(), list.Errors() == 0
+	for _, name := range u.Trains() {
+		if !r.OK {
+			break
+		}
+		// One that lacks arguments, or loads what cannot be loaded yet, is right and has no size.
+		if p, list := lang.Lower(u, name, lang.Options{Params: q.Params}); list.Errors() == 0 {
+			r.Trains = append(r.Trains, describe(p))
+		}
+	}
+	return r, nil
 }

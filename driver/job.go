@@ -1,8 +1,6 @@
 package driver
 
 import (
-	"context"
-	"io"
 	"path/filepath"
 
 	"vitc/ir"
@@ -23,12 +21,11 @@ type Job struct {
 }
 
 // OpenJob reads the file of a program or bundle for the target named, which may be Auto.
-// block names the train block, "" where the file has but one.
-func OpenJob(ctx context.Context, s *Sources, file, block, target string, stdin io.Reader) (*Job, error) {
-	if filepath.Ext(file) == bundleExt {
-		return openBundleJob(file, block, target)
+func OpenJob(s *Sources, q Source, target string) (*Job, error) {
+	if filepath.Ext(q.File) == bundleExt {
+		return openBundleJob(q, target)
 	}
-	p, warnings, err := Load(ctx, s, file, block, stdin)
+	p, warnings, err := Load(s, q)
 	if err != nil {
 		return nil, err
 	}
@@ -39,13 +36,16 @@ func OpenJob(ctx context.Context, s *Sources, file, block, target string, stdin 
 	return &Job{Program: p, Target: t, Warnings: warnings, Passed: passed}, nil
 }
 
-func openBundleJob(file, block, target string) (*Job, error) {
-	built, err := OpenFile(file, target)
+func openBundleJob(q Source, target string) (*Job, error) {
+	built, err := OpenFile(q.File, target)
 	if err != nil {
 		return nil, err
 	}
-	if name := built.Program.Name; block != "" && block != name {
-		return nil, usagef(CodeTrain, "vitc run "+file, "the bundle holds the train block %s, not %s", name, block)
+	if name := built.Program.Name; q.Block != "" && q.Block != name {
+		return nil, usagef(CodeTrain, "vitc run "+q.File, "the bundle holds the train block %s, not %s", name, q.Block)
+	}
+	if len(q.Params) > 0 {
+		return nil, usagef(CodeFlag, "build it again with --set", "the parameters of a bundle are settled")
 	}
 	return &Job{Program: built.Program, Target: built.Target, Built: built}, nil
 }

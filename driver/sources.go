@@ -13,14 +13,17 @@ import (
 	"strings"
 
 	"vitc/ir/diag"
-	"vitc/stdlib"
+	"vitc/lang"
 )
 
 // Sources reads source files and remembers their text for excerpts.
-type Sources struct{ text map[string][]byte }
+type Sources struct {
+	text  map[string][]byte
+	units []*lang.Unit // that know the files they use
+}
 
 // NewSources has read nothing yet.
-func NewSources() *Sources { return &Sources{map[string][]byte{}} }
+func NewSources() *Sources { return &Sources{text: map[string][]byte{}} }
 
 // Stdin is the name that stands for the standard input.
 const Stdin = "-"
@@ -47,16 +50,15 @@ func (s *Sources) Text(file string) []byte {
 	if text, ok := s.text[file]; ok {
 		return text
 	}
-	text, ok := stdlib.Source(strings.TrimSuffix(file, ".vit"))
-	if !ok {
-		text, _ = os.ReadFile(file) // nil: the diagnostic is shown without an excerpt
+	for _, u := range s.units {
+		if text := u.Source(file); text != nil {
+			return text
+		}
 	}
+	text, _ := os.ReadFile(file) // nil: the diagnostic is shown without an excerpt
 	s.text[file] = text
 	return text
 }
-
-// Keep remembers the text of a file that was read otherwise.
-func (s *Sources) Keep(file string, text []byte) { s.text[file] = text }
 
 // CheckFile returns a UsageError unless path is a file that can be opened.
 func CheckFile(path string) error {

@@ -13,6 +13,7 @@ import (
 
 // buildOptions are the flags of `vitc build`.
 type buildOptions struct {
+	source               driver.Source
 	output, emit, target string
 	machine              driver.MachineOptions
 	json                 bool
@@ -36,23 +37,26 @@ data in it start at the folder that it lies in.`,
 		Args:              between(1, 2, "a program and, where it has several, the name of a train block"),
 		ValidArgsFunction: vitFiles,
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.buildFile(commandContext(c), args[0], append(args, "")[1], o)
+			o.source.File, o.source.Block, o.source.Stdin = args[0], append(args, "")[1], a.in
+			return a.buildFile(commandContext(c), o)
 		},
 	}
 	outputFlag(c, &o.output, "write to this file (default FILE.vitb; for --emit, the standard output)")
 	choiceFlag(c, &o.emit, "emit", emits, "what to write: "+strings.Join(emits, ", "))
 	targetFlag(c, &o.target)
 	isaFlag(c, &o.machine.ISA)
+	setFlag(c, &o.source.Params)
 	jsonFlag(c, &o.json)
 	return c
 }
 
-func (a *app) buildFile(ctx context.Context, file, block string, o buildOptions) error {
+func (a *app) buildFile(ctx context.Context, o buildOptions) error {
+	file := o.source.File
 	if o.emit != emits[0] {
-		return a.dumpStage(ctx, driver.DumpRequest{File: file, Block: block, Stage: o.emit, Target: o.target, Machine: o.machine}, o.output)
+		return a.dumpStage(ctx, driver.DumpRequest{Source: o.source, Stage: o.emit, Target: o.target, Machine: o.machine}, o.output)
 	}
 	start := time.Now()
-	job, err := driver.OpenJob(ctx, a.sources, file, block, o.target, a.in)
+	job, err := driver.OpenJob(a.sources, o.source, o.target)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
@@ -24,8 +23,8 @@ No data is needed and nothing is allocated. Exit status 1 if any program is wron
   vitc check --json examples/*.vit | jq '.[] | select(.ok | not)'`,
 		Args:              between(1, -1, "programs"),
 		ValidArgsFunction: vitFiles,
-		RunE: func(c *cobra.Command, files []string) error {
-			return a.checkAll(commandContext(c), files, asJSON)
+		RunE: func(_ *cobra.Command, files []string) error {
+			return a.checkAll(files, asJSON)
 		},
 	}
 	jsonFlag(c, &asJSON)
@@ -33,11 +32,11 @@ No data is needed and nothing is allocated. Exit status 1 if any program is wron
 }
 
 // checkAll checks every file, whatever is wrong with those before it.
-func (a *app) checkAll(ctx context.Context, files []string, asJSON bool) error {
+func (a *app) checkAll(files []string, asJSON bool) error {
 	var reports []driver.Report
 	var all diag.List
 	for _, file := range files {
-		report, err := driver.Check(ctx, a.sources, file, a.in)
+		report, err := driver.Check(a.sources, driver.Source{File: file, Stdin: a.in})
 		if err != nil {
 			return err
 		}

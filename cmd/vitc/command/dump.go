@@ -31,10 +31,7 @@ A pass that runs several times is shown after its last; simplify:1 is the first.
 		Args:              between(1, 2, "a program and, where it has several, the name of a train block"),
 		ValidArgsFunction: vitFiles,
 		RunE: func(c *cobra.Command, args []string) error {
-			q.File = args[0]
-			if len(args) > 1 {
-				q.Block = args[1]
-			}
+			q.File, q.Block, q.Stdin = args[0], append(args, "")[1], a.in
 			return a.dumpStage(commandContext(c), q, output)
 		},
 	}
@@ -46,6 +43,7 @@ A pass that runs several times is shown after its last; simplify:1 is the first.
 	outputFlag(c, &output, "write to this file; for all, to this folder")
 	targetFlag(c, &q.Target)
 	isaFlag(c, &q.Machine.ISA)
+	setFlag(c, &q.Params)
 	return c
 }
 
@@ -68,20 +66,20 @@ func stageDocs() string {
 
 func (a *app) dumpStage(ctx context.Context, q driver.DumpRequest, output string) error {
 	if q.Stage == stageAll {
-		return a.dumpAll(ctx, q, output)
+		return a.dumpAll(q, output)
 	}
-	text, err := driver.Dump(ctx, a.sources, q, a.in)
+	text, err := driver.Dump(ctx, a.sources, q)
 	if err != nil {
 		return err
 	}
 	return a.emit(output, text)
 }
 
-func (a *app) dumpAll(ctx context.Context, q driver.DumpRequest, dir string) error {
+func (a *app) dumpAll(q driver.DumpRequest, dir string) error {
 	if dir == "" {
 		return usage(driver.CodeArgs, "--stage all writes many files and needs a folder for them", "", "vitc dump "+q.File+" --stage all -o stages")
 	}
-	files, err := driver.DumpAll(ctx, a.sources, q, a.in)
+	files, err := driver.DumpAll(a.sources, q)
 	if err != nil {
 		return err
 	}

@@ -146,3 +146,30 @@ func (v seed) Set(s string) error {
 func vitFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return []string{"vit", "vitb"}, cobra.ShellCompDirectiveFilterFileExt
 }
+
+// setFlag adds --set, which gives a train block's parameters their values.
+func setFlag(c *cobra.Command, to *map[string]string) {
+	c.Flags().Var(&settings{to}, "set", "give the train block's parameter a value, as the language writes it: --set width=64 (repeatable)")
+}
+
+// settings is the value of --set.
+type settings struct{ to *map[string]string }
+
+func (v *settings) String() string { return "" }
+
+func (v *settings) Type() string { return "name=value" }
+
+func (v *settings) Set(s string) error {
+	name, value, ok := strings.Cut(s, "=")
+	if !ok || name == "" || value == "" {
+		return &valueError{expected: "NAME=VALUE"}
+	}
+	if *v.to == nil {
+		*v.to = map[string]string{}
+	}
+	if _, twice := (*v.to)[name]; twice {
+		return &valueError{expected: name + " once"}
+	}
+	(*v.to)[name] = value
+	return nil
+}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,13 +20,13 @@ import (
 
 // runOptions are the flags of `vitc run`.
 type runOptions struct {
+	source  driver.Source
 	train   train.Options
 	machine driver.MachineOptions
 	target  string
 	metrics string // file for JSON lines, "" for none
 	quiet   bool
 	json    bool
-	args    []string // file and train block, for the command that resumes
 }
 
 // The bounds of --threads, and how often a checkpoint is written unless told otherwise.
@@ -53,7 +55,7 @@ continues from the last checkpoint as if nothing had happened, to the bit.`,
 		Args:              between(1, 2, "a file and, where it has several, the name of a train block"),
 		ValidArgsFunction: vitFiles,
 		RunE: func(c *cobra.Command, args []string) error {
-			o.args = args
+			o.source.File, o.source.Block, o.source.Stdin = args[0], append(args, "")[1], a.in
 			return a.runFile(commandContext(c), &o)
 		},
 	}
@@ -71,13 +73,14 @@ func (a *app) runFlags(c *cobra.Command, o *runOptions) {
 	c.Flags().StringVar(&o.metrics, "metrics", "", "write what is measured to this file, a JSON object a line")
 	c.Flags().BoolVar(&o.quiet, "quiet", false, "show no progress, only results and errors")
 	targetFlag(c, &o.target)
+	setFlag(c, &o.source.Params)
 	jsonFlag(c, &o.json)
 }
 
 // runFile opens the data before it compiles: what can be wrong without computing is said
 // first.
 func (a *app) runFile(ctx context.Context, o *runOptions) error {
-	job, err := a.prepare(ctx, o)
+	job, err := a.prepare(o)
 	if err != nil {
 		return err
 	}
@@ -112,12 +115,8 @@ func (a *app) runFile(ctx context.Context, o *runOptions) error {
 }
 
 // prepare reads the file that is to run.
-func (a *app) prepare(ctx context.Context, o *runOptions) (*driver.Job, error) {
-	name := ""
-	if len(o.args) > 1 {
-		name = o.args[1]
-	}
-	job, err := driver.OpenJob(ctx, a.sources, o.args[0], name, o.target, a.in)
+func (a *app) prepare(o *runOptions) (*driver.Job, error) {
+	job, err := driver.OpenJob(a.sources, o.source, o.target)
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +170,13 @@ func (a *app) conclude(o *runOptions, t *driver.Target, s *train.Summary, err er
 
 // resumeCommand is the command line that continues the run.
 func (o *runOptions) resumeCommand() string {
-	words := append([]string{"vitc", "run"}, o.args...)
+	words := []string{"vitc", "run", o.source.File}
+	if o.source.Block != "" {
+		words = append(words, o.source.Block)
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.source.Params)) {
+		words = append(words, "--set", name+"="+o.source.Params[name])
+	}
 	if o.train.Steps > 0 {
 		words = append(words, "--steps", fmt.Sprint(o.train.Steps))
 	}
