@@ -69,7 +69,7 @@ func where(f *frame, c *builtinCall) value {
 	if !ok {
 		return bad{}
 	}
-	joined, ok := f.join("where", c.at, cond, sides[0], sides[1])
+	joined, ok := f.join("where", c.at, sides[0], sides[1], cond)
 	if !ok {
 		return bad{}
 	}
