@@ -127,15 +127,22 @@ func Check(s *Sources, q Source) (Report, error) {
 	if bug := internal(list); bug != nil {
 		return r, bug
 	}
+	if list.Errors() == 0 {
+		list = append(list, r.measure(u)...)
+	}
 	r.Diagnostics, r.OK = list.Sorted(), list.Errors() == 0
+	return r, nil
+}
+
+// measure describes the train blocks and checks their data. One that lacks arguments, or
+// loads what cannot be loaded yet, is right and has no size.
+func (r *Report) measure(u *lang.Unit) diag.List {
+	var list diag.List
 	for _, name := range u.Trains() {
-		if !r.OK {
-			break
-		}
-		// One that lacks arguments, or loads what cannot be loaded yet, is right and has no size.
-		if p, list := lang.Lower(u, name, lang.Options{Params: q.Params}); list.Errors() == 0 {
+		if p, errs := lang.Lower(u, name, lang.Options{}); errs.Errors() == 0 {
 			r.Trains = append(r.Trains, describe(p))
+			list = append(list, train.CheckData(p)...)
 		}
 	}
-	return r, nil
+	return list
 }

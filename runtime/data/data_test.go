@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -211,7 +212,7 @@ func TestDeclarations(t *testing.T) {
 		want string
 	}{
 		{source("npz"), "source npz: no such source: expected one of idx, folder"},
-		{source("tar"), "source tar: this version of vitc cannot run it yet: expected one of idx, folder"},
+		{source("tar"), "source tar: this version of vitc cannot run it yet: it comes in a later version: expected one of idx, folder"},
 		{source("idx"), `source idx: argument missing: expected idx(images: string, labels = ""), found no images`},
 		{source("idx", Arg{"images", 3}), "argument of another kind: expected images: string, found 3"},
 		{source("idx", Arg{"files", "x"}), "no such argument: expected idx(images: string, labels = \"\"), found files"},
@@ -236,13 +237,30 @@ func TestDeclarations(t *testing.T) {
 		{fields(Field{"image", U8, []Dim{{"row", 2}, {"row", 2}}}), "an image of another type"},
 		{fields(image[0], image[0]), "declared twice"},
 		{fields(Field{"label", U8, nil}), "a label of another type: expected label: i32[]"},
-		{fields(Field{"target", U8, nil}), "no source gives such a field yet: expected image or label"},
+		{fields(Field{"target", U8, nil}), "no source gives such a field: it comes in a later version: expected image or label"},
 		{fields(image[0], labelField), "no labels for the field `label`"},
 		{Decl{Name: "d", Fields: image, Source: idxCall("i", "l"), Shuffle: -2}, "bad shuffle"},
 	}
 	for _, c := range cases {
 		_, err := Open(c.decl, Options{Dir: dir})
 		fails(t, err, c.want)
+		if without := c.decl.Validate(); without != nil && without.Error() != err.Error() {
+			t.Errorf("without the files the error is %q, with them %q", without, err)
+		}
+	}
+}
+
+// TestValidate: declarations are checked where their files are not.
+func TestValidate(t *testing.T) {
+	d := Decl{Name: "d", Fields: []Field{imageField(2, 2, 1)}, Source: idxCall("absent", ""), Stages: []Call{{"shift", []Arg{{"", 1}}}}}
+	if err := d.Validate(); err != nil {
+		t.Error(err)
+	}
+	d.Stages[0].Name = "shft"
+	fails(t, d.Validate(), "stage shft: no such stage")
+	d.Stages, d.Source.Name = nil, "tar"
+	if err := d.Validate(); !errors.Is(err, ErrLater) {
+		t.Errorf("error %v, want ErrLater", err)
 	}
 }
 

@@ -36,8 +36,8 @@ func Open(decl Decl, o Options) (*Dataset, error) {
 	if err := d.checkLabels(); err != nil {
 		return nil, err
 	}
-	if decl.Shuffle < ShuffleAll {
-		return nil, &fault.Error{Where: "data " + decl.Name, Msg: "bad shuffle", Expected: "all, none or a number of examples", Found: fmt.Sprint(int(decl.Shuffle))}
+	if err := decl.checkShuffle(); err != nil {
+		return nil, err
 	}
 	d.order = order{key.FoldString("order"), d.Len(), decl.Shuffle}
 	if err := d.Example(0, 0, d.Buffers(1)); err != nil {

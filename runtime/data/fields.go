@@ -37,7 +37,7 @@ func layOut(decl Decl) (*layout, error) {
 			bad.Msg, bad.Expected = "a label of another type", "label: i32[]"
 			return nil, bad
 		default:
-			bad.Msg, bad.Expected = "no source gives such a field yet", "image or label"
+			bad.Msg, bad.Expected, bad.Err = "no source gives such a field", "image or label", ErrLater
 			return nil, bad
 		}
 	}

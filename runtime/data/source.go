@@ -34,22 +34,28 @@ var sources = []sourceRow{
 var laterSources = []string{"tar"}
 
 func openSource(call Call, o Options, channels int) (source, error) {
+	row, args, err := bindSource(call)
+	if err != nil {
+		return nil, err
+	}
 	cache := o.CacheBytes
 	if cache == 0 {
 		cache = DefaultCacheBytes
 	}
+	return row.open(args, newFinder(o), channels, cache)
+}
+
+// bindSource finds the row of a call and binds its arguments.
+func bindSource(call Call) (sourceRow, bound, error) {
 	names := make([]string, len(sources))
 	for i, row := range sources {
 		if row.name == call.Name {
 			args, err := bind("source", call, row.params)
-			if err != nil {
-				return nil, err
-			}
-			return row.open(args, newFinder(o), channels, cache)
+			return row, args, err
 		}
 		names[i] = row.name
 	}
-	return nil, unknown("source", call.Name, names, laterSources)
+	return sourceRow{}, nil, unknown("source", call.Name, names, laterSources)
 }
 
 // idxSource reads images, and labels if there are any, from a pair of IDX files.

@@ -154,8 +154,8 @@ func unknown(what, name string, names, later []string) error {
 	e := &fault.Error{Where: what + " " + name, Msg: "no such " + what, Expected: "one of " + strings.Join(names, ", ")}
 	for _, l := range later {
 		if l == name {
-			e.Msg = "this version of vitc cannot run it yet"
-			e.Fix = "leave it out; it comes in a later version"
+			e.Msg, e.Err = "this version of vitc cannot run it yet", ErrLater
+			e.Fix = "leave it out"
 		}
 	}
 	return e

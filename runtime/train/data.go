@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -42,6 +43,31 @@ func Examples(d *ir.Data) (int, error) {
 		return 0, err
 	}
 	return ds.Len(), nil
+}
+
+// CheckData reports what is wrong with a program's data blocks beside their files, which
+// need not be there. What a later version will run is a warning.
+func CheckData(p *ir.Program) diag.List {
+	blocks := []*ir.Data{&p.Train.Data}
+	for i := range p.Evals {
+		blocks = append(blocks, &p.Evals[i].Data)
+	}
+	var list diag.List
+	for _, d := range blocks {
+		decl, err := declaration(d)
+		if err == nil {
+			err = decl.Validate()
+		}
+		if err == nil {
+			continue
+		}
+		problem := dataError(d, err)
+		if errors.Is(err, data.ErrLater) {
+			problem = asWarning(problem)
+		}
+		list.Add(problem)
+	}
+	return list.Sorted()
 }
 
 // declaration brings a data block into the terms of the data package.
@@ -95,7 +121,7 @@ func shuffle(s string) (data.Shuffle, error) {
 
 // dataError makes an error of a data set a diagnostic at the part of the block that it is
 // about: the stage or field that it names, else the source.
-func dataError(d *ir.Data, err error) error {
+func dataError(d *ir.Data, err error) *diag.Diagnostic {
 	pos := d.Source.Pos
 	if !pos.Valid() {
 		pos = d.Pos
