@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -97,10 +98,8 @@ func (a *app) runFile(ctx context.Context, o *runOptions) error {
 		return err
 	}
 	defer r.Close()
-	if job.Built == nil {
-		if job.Built, err = driver.Build(ctx, job.Program, job.Target, o.machine); err != nil {
-			return err
-		}
+	if err := a.compile(ctx, o, job); err != nil {
+		return err
 	}
 	m, err := job.Built.Open(o.machine)
 	if err != nil {
@@ -112,6 +111,20 @@ func (a *app) runFile(ctx context.Context, o *runOptions) error {
 		err = closeErr
 	}
 	return a.conclude(o, job.Target, summary, err)
+}
+
+// compile builds the program unless it comes built.
+func (a *app) compile(ctx context.Context, o *runOptions, job *driver.Job) error {
+	if job.Built != nil {
+		return nil
+	}
+	start := time.Now()
+	var err error
+	job.Built, err = driver.Build(ctx, job.Program, job.Target, o.machine)
+	if err == nil && job.Built.Bundle != nil && !o.quiet {
+		a.note("%s: compiled for %s, %s, in %.2g s", job.Program.Name, job.Target.Name, job.Built.Bundle.ISA, time.Since(start).Seconds())
+	}
+	return err
 }
 
 // prepare reads the file that is to run.
