@@ -38,7 +38,7 @@ func (f *frame) newBlock(decl *Config, b *arguments, symbols ...string) (*block,
 			f.env.set(s, symbol(s))
 		}
 	}
-	f.inst = &instance{name: decl.Name.Name, env: f.env}
+	f.inst = &instance{name: decl.Name.Name, env: f.env, fields: true}
 	out := &block{decl: decl, f: f, inst: f.inst, settings: map[string]*Setting{}}
 	ok := b == nil || f.define(b, func(string) bool { return true })
 	for _, m := range decl.Body {

@@ -115,6 +115,10 @@ func (t *trainer) readSettings(o Options) bool {
 	}
 	and(t.readPrecision(o))
 	and(t.readRate())
+	if t.settings["optimizer"] == nil {
+		t.missing("optimizer", "optimizer: optim.AdamW(decay: 0.05)")
+		ok = false
+	}
 	if t.inst.call == nil {
 		t.f.report(&diag.Diagnostic{Code: codeFields, Pos: t.decl.Name.At, Msg: fmt.Sprintf("`%s` has no `fn` to minimise", t.decl.Name.Name), Fix: "fn (image: ..., label: i32[batch]) { the loss }"})
 		ok = false
@@ -208,10 +212,6 @@ func (t *trainer) trained() []*cell {
 // optimizers makes each trained parameter's optimizer.
 func (t *trainer) optimizers() bool {
 	s := t.settings["optimizer"]
-	if s == nil {
-		t.missing("optimizer", "optimizer: optim.AdamW(decay: 0.05)")
-		return false
-	}
 	entries := s.Table
 	if s.Table == nil {
 		entries = []*Entry{{Span: Span{s.Value.Pos()}, Pattern: &String{Span: Span{s.Value.Pos()}, Pieces: []Piece{{Text: "**"}}}, Value: s.Value}}

@@ -171,8 +171,11 @@ func (f *frame) tryOut(fn *function) {
 
 // sample makes a tensor of a parameter's type; `...` is a batch of two.
 func (f *frame) sample(p *Param) (*tensor, bool) {
-	if p.Type == nil || !p.Type.Tensor {
+	if p.Type == nil || kindWord(p.Type) != "" {
 		return nil, false
+	}
+	if !p.Type.Tensor {
+		return nil, (&matching{frame: f}).bare(p.Type)
 	}
 	t := &tensor{d: ir.Real}
 	if p.Type.Name != "" {
@@ -194,10 +197,12 @@ func (f *frame) sample(p *Param) (*tensor, bool) {
 			if one.name == "batch" && one.size == unsized {
 				one.size = 2
 			}
-			if one.size < 1 || t.axes.has(one) {
+			if one.size < 1 {
 				return nil, false
 			}
-			t.axes = append(t.axes, one)
+			if !t.axes.has(one) {
+				t.axes = append(t.axes, one)
+			}
 		}
 	}
 	t.v = &ir.Value{Name: p.Name.Name, Type: ir.T(t.d, t.axes.dims()...)}

@@ -147,7 +147,7 @@ func (f *frame) invoke(fn *function, b *arguments, e Expr) value {
 	if !g.define(b, func(kind string) bool { return kind != "tensor" }) {
 		return bad{}
 	}
-	m := &matching{frame: g, what: fn.name, site: f.site}
+	m := &matching{frame: g, what: fn.name, site: f.site, fields: fn.inst != nil && fn.inst.fields && fn == fn.inst.call}
 	if !f.matchTensors(g, m, b) {
 		return bad{}
 	}

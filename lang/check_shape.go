@@ -209,7 +209,7 @@ func (f *frame) indexTensor(e *Index, x *tensor) value {
 			}
 		}
 		if x.axes.named(name) < 0 {
-			return f.noAxis("index", it.Axis.At, name, x)
+			return f.noAxis("x["+name+": ...]", it.Axis.At, name, x)
 		}
 		v := f.indexItem(it, x, name)
 		t, ok := v.(*tensor)

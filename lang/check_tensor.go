@@ -218,7 +218,7 @@ func (f *frame) operands(op string, at diag.Pos, places []diag.Pos, vs ...value)
 	for i, v := range vs {
 		if t, ok := v.(*tensor); ok {
 			if partner != nil && partner.d != t.d {
-				f.mixed(op, at, vs)
+				f.mixed(op, at, places, vs)
 				return nil, false
 			}
 			if out[i] = t; partner == nil {
@@ -240,16 +240,22 @@ func (f *frame) operands(op string, at diag.Pos, places []diag.Pos, vs ...value)
 }
 
 // mixed reports operands of several dtypes.
-func (f *frame) mixed(op string, at diag.Pos, vs []value) {
-	var found []string
+func (f *frame) mixed(op string, at diag.Pos, places []diag.Pos, vs []value) {
+	const longest = 24 // of an operand that a label shows
+	var found, shown []string
 	var ds []ir.DType
-	for _, v := range vs {
-		if t, ok := v.(*tensor); ok {
-			found = append(found, t.d.String())
-			ds = append(ds, t.d)
+	for i, v := range vs {
+		t, ok := v.(*tensor)
+		if !ok {
+			continue
+		}
+		found = append(found, t.d.String())
+		ds = append(ds, t.d)
+		if text := f.c.excerpt(places[i]); text != "" && len(text) <= longest {
+			shown = append(shown, text+": "+t.d.String())
 		}
 	}
-	d := &diag.Diagnostic{Code: codeMixed, Pos: at, Msg: fmt.Sprintf("`%s` of %s", op, strings.Join(slices.Compact(found), " and "))}
+	d := &diag.Diagnostic{Code: codeMixed, Pos: at, Msg: fmt.Sprintf("`%s` of %s", op, strings.Join(slices.Compact(found), " and ")), Label: strings.Join(shown, ", ")}
 	d.Fix = conversionFix(ds)
 	if slices.Contains(ds, ir.Real) && slices.Contains(ds, ir.F32) {
 		d.Notes = []diag.Note{{Text: "under `precision: bf16` the two differ"}}

@@ -28,7 +28,11 @@ func (f *frame) instantiate(mv *moduleValue, b *arguments, at diag.Pos) value {
 	g.inst = &instance{name: name, path: f.path, env: g.env, frozen: f.frozen, stacked: f.stacked()}
 	ok := g.define(b, func(string) bool { return true })
 	for _, m := range mv.decl.Body {
-		ok = g.moduleMember(m) && ok
+		good := g.moduleMember(m)
+		if _, required := m.(*Require); required && !good {
+			return bad{} // what follows relies on it
+		}
+		ok = ok && good
 	}
 	if !ok {
 		return bad{}

@@ -2,6 +2,7 @@ package lang
 
 import (
 	"fmt"
+	"strings"
 
 	"vitc/ir/diag"
 )
@@ -202,7 +203,7 @@ func (f *frame) wrongKind(v value, kind, param string, at diag.Pos) value {
 		d.Fix = "`for` in place of `repeat`: its number is a compile-time one"
 	case num:
 		if kind == "int" {
-			d.Msg = "a whole number is wanted"
+			d.Msg = strings.Replace(d.Msg, "an int", "a whole number", 1)
 		} else if kind == "axis" || kind == "axes" {
 			d.Fix = "axis name = " + f.c.excerpt(at)
 		}
@@ -257,6 +258,9 @@ func (f *frame) badSize(name string, n num, e Expr, at diag.Pos) value {
 	}
 	if q, ok := e.(*Binary); ok && q.Op == "/" {
 		f.quotient(d, q)
+	}
+	if len(d.Notes) > 0 {
+		return f.c.report(d) // the note tells the way here
 	}
 	return f.report(d)
 }

@@ -21,6 +21,7 @@ type matching struct {
 	name      string   // of the parameter
 	converted *tensor  // what the last match gave
 	site      *site    // where errors in arguments are found
+	fields    bool     // the arguments are the fields of data
 	place     diag.Pos // of the type
 }
 
@@ -119,6 +120,9 @@ func (m *matching) subject() string {
 
 // report adds the type as a note where the error stands elsewhere.
 func (m *matching) report(d *diag.Diagnostic) {
+	if m.fields && !m.result {
+		d.Code, d.Fix = codeFields, "the type that the data block declares, with `batch`"
+	}
 	if m.place != d.Pos && m.place.Valid() {
 		d.Notes = append(d.Notes, diag.Note{Pos: m.place, Text: "declared as " + m.frame.c.excerpt(m.place)})
 	}

@@ -57,6 +57,7 @@ type instance struct {
 	frozen bool
 	// stacked are the hidden axes of an optimizer's parameter.
 	stacked axes
+	fields  bool // a block: its call takes the fields of data
 }
 
 // loop is one repeat.
