@@ -189,8 +189,8 @@ func (k *nest) compute(c cursor, v *ir.Value) value.Value {
 	switch {
 	case op.Row.Class == ir.Pointwise:
 		return k.pointwise(c, op)
-	case op.Row.Name == "broadcast":
-		return k.eval(c, op.In[0])
+	case op.Row.Name == "broadcast", op.Row.Name == "reduce":
+		return k.eval(c, op.In[0]) // a reduce that sums is never computed here
 	case op.Row.Name == "iota":
 		return k.position(c, k.reads[v])
 	case op.Row.Name == "rng_bits":
@@ -329,7 +329,7 @@ func (k *nest) need(c cursor, targets []*ir.Value) []*ir.Value {
 		if v.Lit != nil || want[v] || c.shared.value(v) != nil {
 			return
 		}
-		if v.Def != nil && v.Def.Row.Name == "reduce" {
+		if k.sums[v.Def] {
 			return // its loops have been emitted
 		}
 		want[v] = true

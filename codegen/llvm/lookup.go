@@ -146,7 +146,7 @@ func (u *unit) scatter(fusion, op *ir.Op) {
 func scalarSchedule(s *space) schedule {
 	points := s.outer()
 	n := s.size(points)
-	tasks := min(n, max(1, min(maxTasks, n*s.size(s.sums())/scalarTask)))
+	tasks := min(n, max(1, min(maxTasks, n*s.size(s.summed())/scalarTask)))
 	per := (n + tasks - 1) / tasks
 	return schedule{axis: -1, width: 1, unroll: 1, points: points, blocks: 1, chunk: -1, count: n, per: per, tasks: (n + per - 1) / per}
 }
@@ -155,7 +155,7 @@ func scalarSchedule(s *space) schedule {
 const scalarTask = 16 << 10
 
 func (k *loopNest) scatterAdd(c cursor, cs []cursor, ids, terms *ir.Value, stride, rows int) {
-	k.sumLoops(c, cs, k.sums(), nil, nil, func(c cursor, cs []cursor, _ []value.Value) []value.Value {
+	k.sumLoops(c, cs, k.summed(), nil, nil, func(c cursor, cs []cursor, _ []value.Value) []value.Value {
 		b, m := k.b, k.yields[0]
 		id := k.eval(c, ids)
 		inside := b.ICmp(enum.IPredULT, id, integers(id, int64(rows)))

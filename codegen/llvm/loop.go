@@ -104,7 +104,7 @@ func (s *space) passes(partial bool) []pass {
 		return &ps[i]
 	}
 	for _, op := range s.body.Ops {
-		if op.Row.Name == "reduce" {
+		if s.sums[op] {
 			p := at(s.level[op.In[0]])
 			p.reduces = append(p.reduces, op)
 		}
@@ -125,22 +125,14 @@ func (s *space) passes(partial bool) []pass {
 
 // fullYields lists the results that have summed axes, or all where nothing is summed.
 func (s *space) fullYields() []int {
-	var sums set
-	for _, a := range s.sums() {
-		sums |= bit(a)
-	}
+	sums := s.summedSet()
 	var full []int
 	for i, v := range s.body.Yield {
-		if sums == 0 && !s.reduces() || s.spans[v]&sums != 0 {
+		if sums == 0 && len(s.sums) == 0 || s.spans[v]&sums != 0 {
 			full = append(full, i)
 		}
 	}
 	return full
-}
-
-// reduces reports whether the body sums anything, be it over dims of size 1.
-func (s *space) reduces() bool {
-	return slices.ContainsFunc(s.body.Ops, func(op *ir.Op) bool { return op.Row.Name == "reduce" })
 }
 
 // rowYields lists the other results.
@@ -261,7 +253,7 @@ func (k *loopNest) group(c cursor, base value.Value, ps []piece) {
 	}
 	for _, p := range k.passes {
 		accs := k.identities(p, cs)
-		accs = k.sumLoops(c, cs, k.sums(), k.needed(c, p), accs, func(c cursor, cs []cursor, accs []value.Value) []value.Value {
+		accs = k.sumLoops(c, cs, k.summed(), k.needed(c, p), accs, func(c cursor, cs []cursor, accs []value.Value) []value.Value {
 			accs = k.accumulate(p, cs, accs)
 			k.storeAll(cs, p.stores)
 			return accs
@@ -448,7 +440,7 @@ func (u *unit) chunkedLoop(op *ir.Op, s *space, d schedule) {
 		parts = append(parts, u.reserve(d.chunks*s.size(s.outer())*m.dtype.Bytes()))
 	}
 	u.loopKernel(s, d, u.name+"_chunks", append(args, parts...), partial)
-	second, from := addChunks(op, d.chunks)
+	second, from := addChunks(s, d.chunks)
 	args = nil
 	for _, i := range from {
 		if i < len(parts) {
@@ -467,7 +459,8 @@ func (u *unit) chunkedLoop(op *ir.Op, s *space, d schedule) {
 // addChunks is the fusion that follows a chunked one: its body reduces the chunks' sums where
 // op's reduces, and goes on as op does. from numbers its operands: first the chunks' sums,
 // then those of op.
-func addChunks(op *ir.Op, chunks int) (second *ir.Op, from []int) {
+func addChunks(s *space, chunks int) (second *ir.Op, from []int) {
+	op := s.op
 	body := &ir.Region{}
 	known := map[*ir.Value]*ir.Value{}
 	var in []*ir.Value
@@ -481,7 +474,7 @@ func addChunks(op *ir.Op, chunks int) (second *ir.Op, from []int) {
 	b := &ir.Builder{Region: body, Pos: op.Pos}
 	n := 0
 	for _, r := range op.Body.Ops {
-		if r.Row.Name != "reduce" {
+		if !s.sums[r] {
 			continue
 		}
 		t := r.Out[0].Type
@@ -521,7 +514,7 @@ func addChunks(op *ir.Op, chunks int) (second *ir.Op, from []int) {
 // partialBuffers are where chunks leave their sums: for each reduce, chunks of the kept axes.
 func (k *space) partialBuffers() (ms []*buffer) {
 	for _, op := range k.body.Ops {
-		if op.Row.Name == "reduce" {
+		if k.sums[op] {
 			ms = append(ms, &buffer{dtype: wideDType(op.In[0].Type.DType), form: k.forms[op.Out[0]]})
 		}
 	}

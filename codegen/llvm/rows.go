@@ -98,7 +98,7 @@ func (k *loopNest) keepRows(scratch value.Value) int {
 	}
 	form := make(form, len(k.axes))
 	n := 1
-	sums := k.sums()
+	sums := k.summed()
 	for i := len(sums) - 1; i >= 0; i-- {
 		form[sums[i]] = n
 		n *= k.axes[sums[i]].size
@@ -139,7 +139,7 @@ func (k *loopNest) cost(v *ir.Value) int {
 // usedLater reports whether a later pass than the one that computes v reads it.
 func (k *loopNest) usedLater(v *ir.Value) bool {
 	for _, op := range k.body.Ops {
-		if slices.Contains(op.In, v) && op.Row.Name != "reduce" && k.level[op.Out[0]] > k.level[v] && k.wide(op.Out[0]) {
+		if slices.Contains(op.In, v) && !k.sums[op] && k.level[op.Out[0]] > k.level[v] && k.wide(op.Out[0]) {
 			return true
 		}
 	}
@@ -172,7 +172,7 @@ func (k *loopNest) rowPass(c cursor, number int, p pass) {
 	full, rest := pieces(step, n, k.b.ISA()), pieces(size-whole, n, k.b.ISA())
 	slots := k.slots(full, rest)
 	accs := k.identities(p, slots)
-	around := slices.DeleteFunc(k.sums(), func(a int) bool { return a == k.vec })
+	around := slices.DeleteFunc(k.summed(), func(a int) bool { return a == k.vec })
 	need := k.needed(c, p)
 	accs = k.sumLoops(c, nil, around, need, accs, func(c cursor, _ []cursor, accs []value.Value) []value.Value {
 		if whole > 0 {

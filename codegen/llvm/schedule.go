@@ -69,7 +69,7 @@ func newSchedule(s *space, isa cpu.Level, chunked bool) schedule {
 	} else {
 		d.unroll = min(2, vectors)
 	}
-	d.held = d.byRow && len(s.sums()) == 1 && len(pieces(s.axes[d.axis].size, d.width, isa)) <= heldPieces && vectors*ops <= heldOps
+	d.held = d.byRow && len(s.summed()) == 1 && len(pieces(s.axes[d.axis].size, d.width, isa)) <= heldPieces && vectors*ops <= heldOps
 	d.cut(s, s.time(flops, d.width), chunked)
 	return d
 }
@@ -79,7 +79,7 @@ func (s *space) weight() (ops, flops int) {
 	all := bit(len(s.axes)) - 1
 	for _, op := range s.body.Ops {
 		span := s.spans[op.Out[0]]
-		if op.Row.Name == "reduce" {
+		if s.sums[op] {
 			span = s.spans[op.In[0]]
 		}
 		if span == all {
@@ -97,7 +97,7 @@ func (s *space) time(flops, lanes int) float64 {
 		bytes += v.Type.Bytes()
 	}
 	points := float64(s.size(s.outer()))
-	all := points * float64(s.size(s.sums()))
+	all := points * float64(s.size(s.summed()))
 	return float64(bytes)/bytesPerNano + all*float64(flops)/(flopsPerNano*float64(lanes)) + points*pointTime/float64(lanes)
 }
 
@@ -133,15 +133,12 @@ func (d *schedule) cut(s *space, time float64, chunked bool) {
 
 // chunkable reports whether the body is one round of sums of which only the sums are used.
 func (s *space) chunkable() bool {
-	sums := set(0)
-	for _, a := range s.sums() {
-		sums |= bit(a)
-	}
+	sums := s.summedSet()
 	if sums == 0 {
 		return false
 	}
 	for _, op := range s.body.Ops {
-		if op.Row.Name == "reduce" && s.level[op.In[0]] > 0 {
+		if s.sums[op] && s.level[op.In[0]] > 0 {
 			return false
 		}
 	}
@@ -156,7 +153,7 @@ func (s *space) chunkable() bool {
 // widestSum is the summed axis of most positions, the outermost of equals.
 func (s *space) widestSum() int {
 	best := -1
-	for _, a := range s.sums() {
+	for _, a := range s.summed() {
 		if best < 0 || s.axes[a].size > s.axes[best].size {
 			best = a
 		}

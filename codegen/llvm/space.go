@@ -49,6 +49,7 @@ type space struct {
 	level map[*ir.Value]int  // how many reduces one after the other a value waits for
 	deps  map[*ir.Value]set  // the axes that a value changes along
 	dot   *ir.Op             // the body's dot, if it has one: its axes are not merged
+	sums  map[*ir.Op]bool    // the reduces that reduce something
 }
 
 // maxAxes bounds the number of a set's bits.
@@ -58,7 +59,7 @@ const maxAxes = 60
 // other loops. The leading dims of linked parameters are one, though no op says so.
 func newSpace(op *ir.Op, linked ...*ir.Value) *space {
 	s := &space{op: op, body: op.Body, forms: map[*ir.Value]form{}, reads: map[*ir.Value]form{},
-		spans: map[*ir.Value]set{}, level: map[*ir.Value]int{}, deps: map[*ir.Value]set{}}
+		spans: map[*ir.Value]set{}, level: map[*ir.Value]int{}, deps: map[*ir.Value]set{}, sums: map[*ir.Op]bool{}}
 	u := &unifier{nodes: map[*ir.Value][]int{}}
 	for _, in := range s.body.Ops {
 		if in.Row.Name == "dot" {
@@ -230,6 +231,10 @@ func (s *space) markSums() {
 			continue
 		}
 		r := s.spans[op.In[0]] &^ s.spans[op.Out[0]]
+		if r == 0 {
+			continue // its result is its operand
+		}
+		s.sums[op] = true
 		if found && r != over {
 			failf(op, "two reduces of one kernel sum over different dims")
 		}
@@ -349,7 +354,7 @@ func (s *space) follow() {
 			s.level[v] = max(s.level[v], s.level[in])
 		}
 		switch {
-		case op.Row.Name == "reduce":
+		case s.sums[op]:
 			s.level[v]++
 			s.deps[v] = s.spans[v]
 		case op == s.dot:
@@ -358,8 +363,15 @@ func (s *space) follow() {
 	}
 }
 
-// sums lists the axes summed over.
-func (s *space) sums() []int { return s.pick(func(a int) bool { return s.axes[a].sum }) }
+// summed lists the axes summed over.
+func (s *space) summed() []int { return s.pick(func(a int) bool { return s.axes[a].sum }) }
+
+func (s *space) summedSet() (sums set) {
+	for _, a := range s.summed() {
+		sums |= bit(a)
+	}
+	return sums
+}
 
 // outer lists the axes not summed over.
 func (s *space) outer() []int { return s.pick(func(a int) bool { return !s.axes[a].sum }) }
