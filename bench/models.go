@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -43,10 +44,14 @@ func Find(name string) (Config, error) {
 	return Config{}, fmt.Errorf("there is no model %q; models: %s", name, strings.Join(names, ", "))
 }
 
-// Params are the train block's parameters for this size.
-func (c Config) Params(batch int) map[string]any {
-	return map[string]any{"image": c.Image, "channels": c.Channels, "patch": c.Patch, "width": c.Width, "depth": c.Depth,
-		"heads": c.Heads, "mlp": c.Mlp, "classes": c.Classes, "batch": batch}
+// Params are the train block's parameters for this size, as source text.
+func (c Config) Params(batch int) map[string]string {
+	out := map[string]string{}
+	for name, n := range map[string]int{"image": c.Image, "channels": c.Channels, "patch": c.Patch, "width": c.Width, "depth": c.Depth,
+		"heads": c.Heads, "mlp": c.Mlp, "classes": c.Classes, "batch": batch} {
+		out[name] = strconv.Itoa(n)
+	}
+	return out
 }
 
 // Tokens is the length of the sequence, class token included.

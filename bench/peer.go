@@ -54,7 +54,8 @@ type peer struct {
 	wall, cpu []float64 // ms of each timed step
 }
 
-const learningSteps = 1000 // of the schedule, which is flat
+// LearningSteps is the run's length as the schedule, which is flat, is told it.
+const LearningSteps = 1000
 
 // Run measures: open builds the machine; the report, one JSON line, goes to w. With Lockstep it
 // says when it is ready and times as many steps as each line of r says.
@@ -180,7 +181,7 @@ func (p *peer) fill(ctx context.Context) error {
 		return err
 	}
 	if p.a.Mode == "train" {
-		p.inputs["steps"] = Bytes([]float32{learningSteps})
+		p.inputs["steps"] = Bytes([]float32{LearningSteps})
 		return nil
 	}
 	_, err := p.m.Call(ctx, "eval.infer.init", nil)

@@ -172,7 +172,7 @@ func (o *oracle) check(target string) {
 	o.near("logits", logits, o.floats("reference", "logits_f64"), logitsWithin)
 
 	start := o.leaves(m, "%s")
-	inputs["steps"] = bench.Bytes([]float32{3})
+	inputs["steps"] = bench.Bytes([]float32{bench.LearningSteps})
 	losses := o.floats("reference", "losses_f64")
 	for step := range 3 {
 		loss := bench.Floats(o.call(m, "step", inputs)[0].Data)
