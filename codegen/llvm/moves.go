@@ -36,9 +36,13 @@ func parallel(moves []move, turns []int, spare func(bytes int) codegen.Addr) []c
 			return !slices.ContainsFunc(left, func(n move) bool { return overlap(m.dst, n.src, turns) })
 		})
 		if free < 0 {
-			t := spare(left[0].src.Bytes)
-			emit(t, left[0].src)
-			left[0].src = t
+			// Each source saved is out of the way for good.
+			blocked := slices.IndexFunc(left, func(m move) bool {
+				return slices.ContainsFunc(left, func(n move) bool { return overlap(n.dst, m.src, turns) })
+			})
+			t := spare(left[blocked].src.Bytes)
+			emit(t, left[blocked].src)
+			left[blocked].src = t
 			continue
 		}
 		emit(left[free].dst, left[free].src)
