@@ -17,6 +17,7 @@ const (
 	CodeCPU      = "V0704" // the code is for another machine
 	CodeIR       = "V0705" // IR text does not parse or verify
 	CodeTrain    = "V0706" // the program has no such train block, or several to choose from
+	CodeMemory   = "V0707" // the program does not fit the machine's memory
 	CodeFormat   = "V0801" // a file is not in canonical form
 	CodeCommand  = "V0901" // no such command
 	CodeFlag     = "V0902" // no such flag

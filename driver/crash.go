@@ -115,10 +115,6 @@ func diagnoseForeign(err error) *diag.Diagnostic {
 	if errors.As(err, &missing) {
 		return noLLVM(missing)
 	}
-	var refused *toolchain.CompileError
-	if errors.As(err, &refused) {
-		return &diag.Diagnostic{Code: CodeLLVM, Msg: firstLine(refused.Error()), Fix: "vitc doctor shows the libLLVM in use; --target ref needs none"}
-	}
 	var failed *fault.Error
 	if errors.As(err, &failed) {
 		return fault.Diagnostic(err, CodeFile, diag.Pos{})

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"vitc/codegen/llvm"
+	"vitc/codegen/llvm/toolchain"
 	"vitc/ir"
 	"vitc/ir/diag"
 	"vitc/passes"
@@ -115,6 +117,47 @@ func TestStageEnd(t *testing.T) {
 	for _, stage := range []string{"simplify:0", "simplify:3", "simplify:x", "memory"} {
 		if _, err := stageEnd(pipeline, stage); ExitStatus(err) != ExitUsage {
 			t.Errorf("stageEnd(%s): error %v, want a usage error", stage, err)
+		}
+	}
+}
+
+func TestFits(t *testing.T) {
+	p := &ir.Program{Name: "big", State: []ir.Leaf{{Name: "w", Type: ir.T(ir.F32, ir.Dim{Label: "n", Size: 1 << 28})}},
+		Module: &ir.Module{Funcs: []*ir.Func{{Name: "a", Arena: 10}, {Name: "b", Arena: 1 << 30}}}}
+	if err := fits(p, 2<<30); err != nil {
+		t.Errorf("2 GiB are enough: %v", err)
+	}
+	if err := fits(p, 0); err != nil {
+		t.Errorf("unknown memory refuses nothing: %v", err)
+	}
+	var d *diag.Diagnostic
+	if err := fits(p, 2<<30-1); !errors.As(err, &d) || d.Code != CodeMemory || !strings.Contains(d.Label, "needs 2.0 GiB") {
+		t.Errorf("error %v, want %s", err, CodeMemory)
+	}
+	if physicalMemory() < 1<<26 {
+		t.Errorf("this machine has %d bytes", physicalMemory())
+	}
+}
+
+func TestCannotCompile(t *testing.T) {
+	at := &diag.Loc{Pos: diag.Pos{File: "m.vit", Line: 7, Col: 3}}
+	for _, c := range []struct {
+		err  error
+		line int
+		text string
+	}{
+		{&llvm.Error{Op: "solve", Pos: at, Err: errors.New("no generator")}, 7, "no native code for solve: no generator"},
+		{&toolchain.CompileError{Name: "k1", Stage: toolchain.StageVerify, Msg: "bad\nworse"}, 0, "LLVM, verify of k1: bad"},
+		{errors.New("the compile child did not start"), 0, "LLVM cannot be used: the compile child"},
+	} {
+		var d *diag.Diagnostic
+		if !errors.As(cannotCompile(c.err), &d) || d.Code != CodeLLVM || d.Pos.Line != c.line || !strings.HasPrefix(d.Msg, c.text) || d.Fix == "" {
+			t.Errorf("%v becomes %v", c.err, d)
+		}
+	}
+	for _, err := range []error{nil, &toolchain.NotFoundError{}, ErrInterrupted} {
+		if got := cannotCompile(err); got != err {
+			t.Errorf("%v becomes %v", err, got)
 		}
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"vitc/codegen"
 	"vitc/ir"
@@ -38,6 +41,9 @@ func Build(ctx context.Context, p *ir.Program, t *Target, o MachineOptions) (*Bu
 
 // Open makes the program ready to run, its state not yet set.
 func (b *Built) Open(o MachineOptions) (codegen.Machine, error) {
+	if err := fits(b.Program, physicalMemory()); err != nil {
+		return nil, err
+	}
 	m, err := b.Target.open(b.Program, b.Bundle, o)
 	if err != nil {
 		return nil, cannotOpen(err)
@@ -51,7 +57,37 @@ func cannotOpen(err error) error {
 	if errors.As(err, &d) {
 		return err
 	}
-	return &diag.Diagnostic{Code: CodeCPU, Msg: "cannot run this code here: " + firstLine(err.Error())}
+	msg, fix, _ := strings.Cut(firstLine(err.Error()), "; fix: ")
+	return &diag.Diagnostic{Code: CodeCPU, Msg: "this code cannot run here: " + msg, Fix: fix}
+}
+
+// fits compares what a program must hold at once, its state and the largest arena, with the
+// machine's memory (0: not known): better an answer now than a process killed by the system.
+func fits(p *ir.Program, memory int64) error {
+	need := int64(0)
+	for _, leaf := range p.State {
+		need += int64(leaf.Type.Bytes())
+	}
+	arena := 0
+	for _, f := range p.Module.Funcs {
+		arena = max(arena, f.Arena)
+	}
+	if need += int64(arena); memory == 0 || need <= memory {
+		return nil
+	}
+	gib := func(n int64) float64 { return float64(n) / (1 << 30) }
+	return &diag.Diagnostic{Code: CodeMemory, Msg: fmt.Sprintf("train %s does not fit this machine", p.Name), Pos: p.Train.Pos,
+		Label: fmt.Sprintf("needs %.1f GiB of memory, the machine has %.1f", gib(need), gib(memory)),
+		Fix:   "a smaller batch or model, or a larger machine"}
+}
+
+// physicalMemory is the machine's memory in bytes, 0 where it cannot be told.
+func physicalMemory() int64 {
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
+		return 0
+	}
+	return int64(info.Totalram) * int64(info.Unit)
 }
 
 // File is the program as one file: what `vitc build` writes. Relative paths of its data start

@@ -56,15 +56,25 @@ func isaLevel(name string) (cpu.Level, error) {
 	return cpu.ParseLevel(name)
 }
 
-// cannotCompile places an error of code generation in the program.
+// cannotCompile makes a diagnostic of what LLVM's side of the compiler cannot do, at the op's
+// place in the program where it has one.
 func cannotCompile(err error) error {
 	var e *llvm.Error
-	if !errors.As(err, &e) {
+	var missing *toolchain.NotFoundError
+	var refused *toolchain.CompileError
+	d := &diag.Diagnostic{Code: CodeLLVM, Fix: "--target ref runs it, slowly; vitc doctor shows the libLLVM in use"}
+	switch {
+	case err == nil, errors.As(err, &missing), errors.Is(err, context.Canceled), errors.Is(err, ErrInterrupted):
 		return err
-	}
-	d := &diag.Diagnostic{Code: CodeLLVM, Msg: fmt.Sprintf("no native code for %s: %v", e.Op, e.Err), Fix: "--target ref runs it, slowly"}
-	if e.Pos != nil {
-		d.Pos = e.Pos.Pos
+	case errors.As(err, &e):
+		d.Msg = fmt.Sprintf("no native code for %s: %v", e.Op, e.Err)
+		if e.Pos != nil {
+			d.Pos = e.Pos.Pos
+		}
+	case errors.As(err, &refused):
+		d.Msg = firstLine(refused.Error())
+	default:
+		d.Msg = "LLVM cannot be used: " + firstLine(err.Error())
 	}
 	return d
 }

@@ -1,6 +1,7 @@
 package testsuite
 
 import (
+	"bytes"
 	"encoding/binary"
 	"flag"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"vitc/cmd/vitc/command"
+	"vitc/codegen"
 	"vitc/codegen/llvm/toolchain"
 	"vitc/runtime/rng"
 )
@@ -35,7 +37,7 @@ func TestCLI(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"waitfor": waitFor, "idx": writeIDX, "truncate": truncate, "status": status, "flip": flip,
+			"waitfor": waitFor, "idx": writeIDX, "truncate": truncate, "status": status, "flip": flip, "isa": setISA,
 		},
 		Condition: condition,
 	})
@@ -195,4 +197,15 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("vitc exits with %d, want %d", got, want)
 	}
+}
+
+// setISA changes the instruction set that a bundle says it wants: isa FILE LEVEL.
+func setISA(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	bundle, err := codegen.ReadBundle(path)
+	ts.Check(err)
+	bundle.ISA = args[1]
+	var b bytes.Buffer
+	ts.Check(bundle.Encode(&b))
+	ts.Check(os.WriteFile(path, b.Bytes(), 0o666))
 }

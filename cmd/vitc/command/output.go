@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"vitc/driver"
 	"vitc/ir/diag"
 	"vitc/runtime/atomicfile"
 	"vitc/runtime/fault"
+	"vitc/runtime/train"
 )
 
 // printJSON writes a report as indented JSON.
@@ -33,10 +35,15 @@ func (a *app) emit(path string, text []byte) error {
 	return writeFile(path, text)
 }
 
-// writeFile replaces a file atomically; a terminal, pipe or device is written to as it is.
+// writeFile replaces a file atomically, or what a link points at; the file keeps its mode. A
+// terminal, pipe or device is written to as it is.
 func writeFile(path string, text []byte) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	info, statErr := os.Stat(path)
 	var err error
-	if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() && !info.IsDir() {
+	if statErr == nil && !info.Mode().IsRegular() && !info.IsDir() {
 		err = os.WriteFile(path, text, 0o666)
 	} else {
 		err = atomicfile.Write(path, func(w io.Writer) error {
@@ -44,8 +51,11 @@ func writeFile(path string, text []byte) error {
 			return err
 		})
 	}
+	if err == nil && statErr == nil && info.Mode().IsRegular() {
+		err = os.Chmod(path, info.Mode().Perm())
+	}
 	if err != nil {
-		return fault.Diagnostic(err, driver.CodeFile, diag.Pos{})
+		return fault.Diagnostic(err, train.CodeWrite, diag.Pos{})
 	}
 	return nil
 }
