@@ -28,8 +28,9 @@ var imports = map[string][]string{
 	"passes":      {"ir"},
 	"codegen":     {"ir"},
 	"runtime":     {"ir", "codegen"},
-	"driver":      {"ir", "stdlib", "lang", "passes", "codegen", "runtime"},
-	"bench":       {"ir", "stdlib", "lang", "passes", "codegen", "runtime", "driver"},
+	"bench":       {"ir", "codegen", "runtime"},
+	"driver":      {"ir", "stdlib", "lang", "passes", "codegen", "runtime", "bench"},
+	"scripts":     {},
 	"cmd":         {"ir", "stdlib", "lang", "passes", "codegen", "runtime", "driver", "bench"},
 	"testsuite":   {"ir", "stdlib", "lang", "passes", "codegen", "runtime", "driver", "bench", "cmd"},
 }
