@@ -5,6 +5,7 @@ package passes
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,11 +70,7 @@ func Table() []Pass { return table }
 
 // Pipeline names the passes that a target's code goes through.
 func Pipeline(target string) []string {
-	var names []string
-	for _, p := range pipelines[target] {
-		names = append(names, p)
-	}
-	return names
+	return slices.Clone(pipelines[target])
 }
 
 // Run takes the module through the named passes, verifying it before the first and after each.
