@@ -347,7 +347,7 @@ func (w *turns) emit(ka emit.KernelArgs) int {
 }
 
 // taskFLOPs is what a task of small products does.
-const taskFLOPs = 1 << 20
+const taskFLOPs = 1 << 19
 
 // turn emits one product.
 func (w *turns) turn(t, lo, hi, scratch value.Value) {

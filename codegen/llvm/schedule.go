@@ -32,7 +32,7 @@ type schedule struct {
 // What schedules are made for, in nanoseconds: rough, and constant so that the same program
 // compiles to the same code everywhere.
 const (
-	taskTime      = 25e3
+	taskTime      = 15e3
 	bytesPerNano  = 12.0
 	flopsPerNano  = 2.0 // for each lane
 	pointTime     = 4.0

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ebitengine/purego"
+	"golang.org/x/sys/unix"
 )
 
 // pool runs a kernel's tasks on some threads: that of the caller, and workers that live as
@@ -108,17 +109,21 @@ func (p *pool) take(scratch uintptr) {
 	}
 }
 
-// pause waits a moment; a waiter gives way to other goroutines now and then, so that the
-// collector and a machine with fewer processors than threads make progress.
+// pause is a moment of waiting number n. A waiter gives way to other goroutines now and then,
+// so that the collector goes on, and to other threads, so that one that was suspended in the
+// midst of its tasks does. (Workers are not locked to threads: giving way would then mean to
+// sleep.)
 func pause(n int) {
-	if n%64 == 63 {
+	switch {
+	case n%1024 == 1023:
+		unix.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+	case n%64 == 63:
 		runtime.Gosched()
 	}
 }
 
 func (p *pool) work(w *worker) {
 	defer p.done.Done()
-	runtime.LockOSThread()
 	seen := uint64(0)
 	for {
 		s, ok := p.await(w, seen)
