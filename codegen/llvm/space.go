@@ -56,7 +56,7 @@ type space struct {
 const maxAxes = 60
 
 // newSpace analyses a body. A dot's operands and a draw's key are left out: they are read by
-// other loops. The leading dims of linked parameters are one, though no op says so.
+// other loops. Linked parameters have the same dims, though no op says so.
 func newSpace(op *ir.Op, linked ...*ir.Value) *space {
 	s := &space{op: op, body: op.Body, forms: map[*ir.Value]form{}, reads: map[*ir.Value]form{},
 		spans: map[*ir.Value]set{}, level: map[*ir.Value]int{}, deps: map[*ir.Value]set{}, sums: map[*ir.Op]bool{}}
@@ -68,7 +68,9 @@ func newSpace(op *ir.Op, linked ...*ir.Value) *space {
 		u.unify(in)
 	}
 	for _, p := range linked {
-		u.parent[u.find(u.of(p)[0])] = u.find(u.of(linked[0])[0])
+		for i, n := range u.of(p) {
+			u.parent[u.find(n)] = u.find(u.of(linked[0])[i])
+		}
 	}
 	base := u.base(s.values())
 	for _, n := range base {
