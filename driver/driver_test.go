@@ -62,17 +62,29 @@ func TestOptimizeErrors(t *testing.T) {
 	}
 }
 
+// TestRunFolder makes runs one after the other; a run that failed before its first
+// checkpoint leaves an empty folder, which the next one takes.
 func TestRunFolder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, c := range []struct {
 		resume bool
 		want   string
-	}{{false, "runs/a"}, {true, "runs/a"}, {false, "runs/a-2"}, {true, "runs/a-2"}, {false, "runs/a-3"}} {
+		saves  bool
+	}{
+		{true, "runs/a", false}, {false, "runs/a", true}, {true, "runs/a", false}, {false, "runs/a-2", false},
+		{true, "runs/a", false}, {false, "runs/a-2", true}, {true, "runs/a-2", false}, {false, "runs/a-3", false},
+	} {
 		got := RunFolder("a", c.resume)
 		if got != c.want {
 			t.Fatalf("RunFolder(resume %v) = %s, want %s", c.resume, got, c.want)
 		}
 		if err := os.MkdirAll(got, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if !c.saves {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(got, "step-0000000001.safetensors"), nil, 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}

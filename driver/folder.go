@@ -2,27 +2,26 @@ package driver
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 )
 
 // runsDir is where runs without --out keep their checkpoints.
 const runsDir = "runs"
 
-// RunFolder names the folder of a run of the train block name, where none was given: a
-// new one, runs/NAME or runs/NAME-2 and so on, or, to resume, the last of these that there
-// is.
+// RunFolder names the folder of a run of the train block name, where none was given: the
+// first of runs/NAME, runs/NAME-2 and so on that holds no checkpoint, or, to resume, the one
+// before it.
 func RunFolder(name string, resume bool) string {
-	first := filepath.Join(runsDir, name)
-	last := first
-	for i := 2; ; i++ {
-		if _, err := os.Stat(last); err != nil {
-			return last
+	before := filepath.Join(runsDir, name)
+	for i, folder := 2, before; ; i++ {
+		found, _ := filepath.Glob(filepath.Join(folder, "step-*.safetensors")) // the pattern is well formed
+		switch {
+		case len(found) > 0:
+			before, folder = folder, filepath.Join(runsDir, fmt.Sprintf("%s-%d", name, i))
+		case resume:
+			return before
+		default:
+			return folder
 		}
-		next := fmt.Sprintf("%s-%d", first, i)
-		if _, err := os.Stat(next); err != nil && resume {
-			return last
-		}
-		last = next
 	}
 }
