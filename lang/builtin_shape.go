@@ -195,17 +195,19 @@ func concat(f *frame, c *builtinCall) value {
 // concatShape takes the axes of the operand with the most of them, and where the joined one
 // stands among them: in its place, else first.
 func (f *frame) concatShape(along axis, ts []*tensor) (axes, int) {
-	var widest axes
+	var widest, hidden axes
 	for _, t := range ts {
-		if widest == nil || len(t.axes) > len(widest) || len(t.axes) == len(widest) && t.axes.has(along) && !widest.has(along) {
-			widest = t.axes
+		hidden = hiddenOf(hidden, t.axes)
+		v := t.axes.visible()
+		if widest == nil || len(v) > len(widest) || len(v) == len(widest) && v.has(along) && !widest.has(along) {
+			widest = v
 		}
 	}
-	if i := widest.index(along); i >= 0 {
-		return widest, i
+	out := append(slices.Clone(hidden), widest...)
+	if i := out.index(along); i >= 0 {
+		return out, i
 	}
-	n := len(hiddenOf(widest))
-	return slices.Insert(slices.Clone(widest), n, along), n
+	return slices.Insert(out, len(hidden), along), len(hidden)
 }
 
 // sizeOf is the size of an axis, 1 for one that the tensor lacks.

@@ -2,6 +2,7 @@ package lang
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"vitc/ir"
@@ -10,7 +11,7 @@ import (
 
 // call evaluates f(args).
 func (f *frame) call(e *Call) value {
-	callee := f.callee(e)
+	callee := f.eval(e.Fn)
 	switch v := callee.(type) {
 	case bad:
 		return v
@@ -44,18 +45,6 @@ func firstOf(names []string) string {
 	}
 	return names[0]
 }
-
-// callee evaluates what is called. `freeze` alone changes how its argument is evaluated.
-func (f *frame) callee(e *Call) value {
-	if x, ok := e.Fn.(*Field); ok {
-		if inst, ok := f.eval(x.X).(*instance); ok {
-			return f.method(x, inst)
-		}
-	}
-	return f.eval(e.Fn)
-}
-
-func (f *frame) method(x *Field, inst *instance) value { return f.member(x, inst) }
 
 // callRecipe completes a constructor: an instance, a host call, or a fn's result.
 func (f *frame) callRecipe(callee value, e *Call) value {
@@ -99,7 +88,7 @@ func (f *frame) recipeOf(e Expr, what string) value {
 		}
 		return f.recipeOf(side, what)
 	case *Call:
-		callee := f.callee(x)
+		callee := f.eval(x.Fn)
 		var before *arguments
 		switch v := callee.(type) {
 		case bad:
@@ -377,13 +366,16 @@ func (f *frame) convertCall(d ir.DType, e *Call) value {
 // castTo converts a tensor or number to a dtype.
 func (f *frame) castTo(v value, d ir.DType, from, at diag.Pos) value {
 	if n, ok := numeric(v); ok && f.s != nil {
-		if d.Float() || d == ir.Bool {
-			return &tensor{d: d, v: f.build(at).Cast(ir.Literal(ir.F32, n.v), d)}
+		switch {
+		case d == ir.Bool:
+			return &tensor{d: d, v: ir.Literal(d, truth(n.v != 0))}
+		case !d.Float():
+			n = num{math.Trunc(n.v), true}
 		}
-		if n.whole && !f.representable(n, d, from) {
+		if !f.representable(n, d, from) {
 			return bad{}
 		}
-		return &tensor{d: d, v: ir.Literal(d, float64(int64(n.v)))}
+		return &tensor{d: d, v: ir.Literal(d, n.v)}
 	}
 	if b, ok := v.(boolean); ok && f.s != nil {
 		return &tensor{d: d, v: ir.Literal(d, truth(bool(b)))}

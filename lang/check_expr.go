@@ -256,7 +256,7 @@ func (f *frame) tensor(v value, at diag.Pos) (*tensor, bool) {
 		return f.turnTensor(v, ir.F32, at)
 	}
 	if n, ok := numeric(v); ok {
-		return &tensor{d: ir.F32, v: ir.Literal(ir.F32, n.v)}, true
+		return &tensor{d: ir.F32, v: ir.Literal(ir.F32, n.v)}, f.representable(n, ir.F32, at)
 	}
 	if a, ok := v.(axis); ok {
 		f.noSize(a, at)

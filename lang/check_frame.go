@@ -154,7 +154,7 @@ func clipLine(s string) string {
 
 // report adds a diagnostic unless the same has been said of the same place.
 func (c *checker) report(d *diag.Diagnostic) value {
-	key := fmt.Sprintf("%s %s %s", d.Pos, d.Code, d.Msg)
+	key := fmt.Sprintf("%s %s %s %s", d.Severity, d.Pos, d.Code, d.Msg)
 	if !c.said[key] {
 		c.said[key] = true
 		c.list.Add(d)

@@ -2,6 +2,7 @@ package lang
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -310,13 +311,17 @@ func truth(b bool) float64 {
 	return 0
 }
 
-// representable reports a number that an integer dtype does not have.
+// representable reports a number that a dtype does not have.
 func (f *frame) representable(n num, d ir.DType, at diag.Pos) bool {
-	if d.Float() {
-		return true
-	}
 	low, high := -float64(1<<31), float64(1<<31-1)
-	if d == ir.U8 {
+	switch {
+	case d.Float():
+		if math.IsInf(d.Round(n.v), 0) {
+			f.report(&diag.Diagnostic{Code: codeNumeric, Pos: at, Msg: fmt.Sprintf("%s is beyond %s", show(n), d), Fix: "1e30, for a very large number"})
+			return false
+		}
+		return true
+	case d == ir.U8:
 		low, high = 0, 255
 	}
 	if d == ir.Bool || n.v != float64(int64(n.v)) || n.v < low || n.v > high {

@@ -62,6 +62,7 @@ func (l *loader) add(name string, text []byte, find resolver) *source {
 func (l *loader) declare(s *source, d Decl, find resolver) {
 	use, ok := d.(*Use)
 	if !ok {
+		l.parameters(d)
 		name := declName(d)
 		if name.Name == "" {
 			return
@@ -88,7 +89,49 @@ func (l *loader) declare(s *source, d Decl, find resolver) {
 	}
 }
 
-func (l *loader) twice(name Ident, old Decl) {
+// parameters reports names that stand twice in one list of parameters or fields.
+func (l *loader) parameters(d Decl) {
+	var lists []*Params
+	fn := func(f *Fn) { lists = append(lists, f.Params, f.Fields) }
+	members := func(list []Member) {
+		for _, m := range list {
+			if f, ok := m.(*Fn); ok {
+				fn(f)
+			}
+		}
+	}
+	switch d := d.(type) {
+	case *Module:
+		lists = append(lists, d.Params)
+		members(d.Body)
+	case *Fn:
+		fn(d)
+	case *Host:
+		lists = append(lists, d.Params)
+	case *Config:
+		lists = append(lists, d.Params, d.Yields)
+		members(d.Body)
+	}
+	for _, p := range lists {
+		l.distinct(p)
+	}
+}
+
+func (l *loader) distinct(list *Params) {
+	if list == nil {
+		return
+	}
+	seen := map[string]*Param{}
+	for _, p := range list.List {
+		if old := seen[p.Name.Name]; old != nil && p.Name.Name != "" {
+			l.twice(p.Name, old)
+			continue
+		}
+		seen[p.Name.Name] = p
+	}
+}
+
+func (l *loader) twice(name Ident, old Node) {
 	l.list.Add(&diag.Diagnostic{Code: codeDeclared, Pos: name.At, Msg: fmt.Sprintf("`%s` is declared twice", name.Name),
 		Notes: []diag.Note{{Pos: old.Pos(), Text: "the first one"}}, Fix: "another name"})
 }

@@ -122,9 +122,9 @@ func survives(t *testing.T, src string) {
 func TestMutations(t *testing.T) {
 	all := seeds(t)
 	r := rand.New(rand.NewPCG(1, 2))
-	n := 400
+	n := 150
 	if testing.Short() {
-		n = 50
+		n = 30
 	}
 	for range n {
 		survives(t, mutate(r, all[r.IntN(len(all))]))

@@ -325,3 +325,157 @@ train t {
 	m := newMachine(t, src, "t", Options{})
 	near(t, "loss", m.call("step", map[string][]float64{"x": {1, 2}, "steps": {10}})["loss"], []float64{2 * 3 * 3}, 1e-6)
 }
+
+// Adafactor's factored second moment against its recurrence, each turn of the loop apart.
+func TestFactored(t *testing.T) {
+	m := newMachine(t, towerProgram(2, "optim.Adafactor(least: 2, momentum: f32)"), "t", Options{})
+	x := map[string][]float64{"x": {0.1, -0.2, 0.3, 0.4, -0.5, 0.6}, "steps": {10}}
+	before := append([]float64(nil), m.state["net.block.w"].F...)
+	g := numericGradient(t, m, "net.block.w", x)
+	m.call("step", x)
+	for l := range 2 {
+		g, w, after := g[4*l:4*l+4], before[4*l:4*l+4], m.state["net.block.w"].F[4*l:4*l+4]
+		row := []float64{(g[0]*g[0] + g[1]*g[1]) / 2, (g[2]*g[2] + g[3]*g[3]) / 2}
+		col := []float64{(g[0]*g[0] + g[2]*g[2]) / 2, (g[1]*g[1] + g[3]*g[3]) / 2}
+		for i := range 4 {
+			second := row[i/2] * col[i%2] / ((row[0] + row[1]) / 2)
+			want := w[i] - 0.1*0.1*g[i]/math.Sqrt(second)
+			near(t, fmt.Sprintf("turn %d, weight %d", l, i), after[i:i+1], []float64{want}, 1e-4)
+		}
+	}
+}
+
+// numericGradient differentiates a step's loss by finite differences.
+func numericGradient(t *testing.T, m *machine, name string, inputs map[string][]float64) []float64 {
+	t.Helper()
+	const h = 1e-2
+	saved := m.state
+	loss := func(i int, by float64) float64 {
+		m.state = map[string]*interp.Tensor{}
+		for k, v := range saved {
+			m.state[k] = v
+		}
+		moved := &interp.Tensor{Type: saved[name].Type, F: append([]float64(nil), saved[name].F...)}
+		moved.F[i] += by
+		m.state[name] = moved
+		return m.call("step", inputs)["loss"][0]
+	}
+	out := make([]float64, len(saved[name].F))
+	for i := range out {
+		out[i] = (8*(loss(i, h)-loss(i, -h)) - (loss(i, 2*h) - loss(i, -2*h))) / (12 * h)
+	}
+	m.state = saved
+	return out
+}
+
+// Batch norm: statistics of the batch in training, running averages in evaluation.
+func TestBatchNorm(t *testing.T) {
+	m := newMachine(t, `
+data numbers -> (x: f32[channel: 1]) { source: idx(images: "x") }
+module Net() {
+  axis channel = 1
+  let norm = nn.BatchNorm(channel, momentum: 0.9)
+  fn (x: [..., channel]) -> [..., channel] { norm(x) }
+}
+train t {
+  let net = Net()
+  data: numbers
+  batch: 2
+  steps: 10
+  rate: optim.flat(peak: 0.1)
+  optimizer: optim.Fixed
+  fn (x: f32[batch, channel]) { sum(f32(net(real(x))) * x) }
+}
+eval e of t {
+  data: numbers
+  batch: 1
+  let m = metrics.Mean()
+  fn (x: f32[batch, channel]) { m(f32(net(real(x)))[channel: 0]) }
+  fn result() { (mean: m.result()) }
+}`, "t", Options{})
+	got := m.call("step", map[string][]float64{"x": {1, 5}, "steps": {10}})
+	near(t, "loss", got["loss"], []float64{4}, 1e-4) // (x - 3) / 2 = -1, 1
+	near(t, "running mean", m.state["net.norm.avg"].F, []float64{0.3}, 1e-6)
+	near(t, "running variance", m.state["net.norm.var"].F, []float64{0.9 + 0.4}, 1e-6)
+	m.call("eval.e.init", nil)
+	m.call("eval.e", map[string][]float64{"x": {2}})
+	near(t, "in evaluation", m.call("eval.e.result", nil)["mean"], []float64{1.7 / math.Sqrt(1.3+1e-5)}, 1e-6)
+}
+
+// A frozen model draws nothing, writes nothing and has no optimizer; earlier evaluations'
+// results are arguments of later ones; `weights: ema` reads the averages.
+func TestFrozenAndEvaluations(t *testing.T) {
+	m := newMachine(t, `
+data numbers -> (x: f32[width: 2]) { source: idx(images: "x") }
+module Net() {
+  axis width = 2
+  param w: f32[width] = nn.constant(3.0)
+  state seen: f32[] = nn.zeros
+  fn (x: [..., width]) -> [..., width] {
+    seen <- seen + 1
+    nn.dropout(x * w, 0.5)
+  }
+}
+train t {
+  let teacher = freeze(Net())
+  param v: f32[] = nn.ones
+  data: numbers
+  batch: 1
+  steps: 10
+  ema: 0.5
+  rate: optim.flat(peak: 0.1)
+  optimizer: optim.Sgd(momentum: 0.0)
+  fn (x: f32[batch, width]) { f32(v) * sum(f32(teacher(real(x)))) }
+}
+eval first of t {
+  data: numbers
+  batch: 1
+  weights: ema
+  let m = metrics.Mean()
+  fn (x: f32[batch, width]) { m(expand(f32(v), batch)) }
+  fn result() {
+    axis two = 2
+    (v: m.result(), pair: fill(2, two))
+  }
+}
+eval second of first {
+  data: numbers
+  batch: 1
+  let m = metrics.Mean()
+  fn (x: f32[batch, width]) { m(sum(x, over: width) + first.v + sum(first.pair)) }
+  fn result() { (sum: m.result()) }
+}
+`, "t", Options{})
+	got := m.call("step", map[string][]float64{"x": {1, 2}, "steps": {10}})
+	near(t, "loss", got["loss"], []float64{9}, 1e-6)
+	near(t, "the teacher's state", m.state["teacher.seen"].F, []float64{0}, 0)
+	near(t, "the teacher's weights", m.state["teacher.w"].F, []float64{3, 3}, 0)
+	near(t, "v", m.state["v"].F, []float64{0.1}, 1e-6)
+	if m.state["opt.teacher.w.m"] != nil || m.state["ema.teacher.w"] != nil {
+		t.Error("a frozen parameter has an optimizer or an average")
+	}
+	x := map[string][]float64{"x": {10, 20}}
+	m.call("eval.first.init", nil)
+	m.call("eval.first", x)
+	first := m.call("eval.first.result", nil)
+	near(t, "the average of v", first["v"], []float64{0.55}, 1e-6)
+	for name, v := range first {
+		m.state["first."+name] = &interp.Tensor{Type: m.argType("eval.second", "first."+name), F: v}
+	}
+	m.call("eval.second.init", nil)
+	m.call("eval.second", x)
+	near(t, "sum", m.call("eval.second.result", nil)["sum"], []float64{30 + 0.55 + 4}, 1e-6)
+}
+
+// argType is the type of a function's argument.
+func (m *machine) argType(name, port string) ir.Type {
+	m.t.Helper()
+	f := m.p.Module.Func(name)
+	for i, p := range f.Args {
+		if p.Name == port {
+			return f.Body.Params[i].Type
+		}
+	}
+	m.t.Fatalf("%s has no argument %s", name, port)
+	return ir.Type{}
+}
