@@ -22,7 +22,7 @@ run: build setup ## train FILE (examples/fashion.vit), then evaluate it
 	bin/vitc run $(FILE)
 
 test: ## run all tests
-	$(GO) test ./...
+	$(GO) test -timeout 20m ./...
 
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted; fix: gofmt -w ."; exit 1; fi
