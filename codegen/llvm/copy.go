@@ -86,8 +86,7 @@ func (u *unit) boxTo(fusion *ir.Op, x box, src, dst ir.DType, from, to ref) {
 func newBox(fusion *ir.Op, t ir.Type, dst ir.DType) *space {
 	body := &ir.Region{}
 	op := &ir.Op{Row: fusion.Row, Attrs: fusion.Attrs, Out: []*ir.Value{{Type: t.As(dst)}}, Body: body, Pos: fusion.Pos}
-	s := &space{op: op, body: body, forms: map[*ir.Value]form{}, reads: map[*ir.Value]form{},
-		spans: map[*ir.Value]set{}, level: map[*ir.Value]int{}, deps: map[*ir.Value]set{}}
+	s := emptySpace(op, body)
 	for _, d := range t.Dims {
 		s.axes = append(s.axes, axis{size: d.Size})
 	}

@@ -19,9 +19,7 @@ import (
 // the operands' and the result's forms over them. Factors that the term lacks are left out.
 func ruleSpace(fusion, op *ir.Op, term ir.Term) (s *space, axisOf map[int]int) {
 	r := ir.RuleOf(op)
-	body := &ir.Region{Params: fusion.Body.Params, Yield: fusion.Body.Yield, Ops: fusion.Body.Ops}
-	s = &space{op: fusion, body: body, forms: map[*ir.Value]form{}, reads: map[*ir.Value]form{},
-		spans: map[*ir.Value]set{}, level: map[*ir.Value]int{}, deps: map[*ir.Value]set{}}
+	s = emptySpace(fusion, fusion.Body)
 	axisOf = map[int]int{}
 	for _, d := range term {
 		axisOf[d[0]] = len(s.axes)

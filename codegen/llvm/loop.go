@@ -1,12 +1,9 @@
 package llvm
 
 import (
-	"math"
 	"slices"
 
-	"github.com/llir/llvm/ir/constant"
 	"github.com/llir/llvm/ir/enum"
-	"github.com/llir/llvm/ir/types"
 	"github.com/llir/llvm/ir/value"
 
 	"vitc/codegen/llvm/emit"
@@ -147,38 +144,23 @@ func (k *loopNest) rowYields() []int {
 	return rows
 }
 
-// point emits one point: number n counts chunks, then the points' axes, then blocks.
+// point emits one point: its number counts chunks, then the points' axes, then blocks.
 func (k *loopNest) point(n value.Value) {
-	b, c := k.b, k.start()
-	take := func(size int) value.Value {
-		i := n
-		if size > 1 {
-			i, n = b.URem(n, emit.Int(size)), b.UDiv(n, emit.Int(size))
-		} else {
-			i = emit.Int(0)
-		}
-		return i
+	var sizes []int
+	if k.chunk >= 0 {
+		sizes = append(sizes, k.chunks)
 	}
-	var radices []int
 	for _, a := range k.points {
-		radices = append(radices, k.axes[a].size)
+		sizes = append(sizes, k.axes[a].size)
 	}
-	radices = append(radices, k.blocks)
-	index := make([]value.Value, len(radices))
-	outer := k.chunk < 0
-	for i := len(radices) - 1; i >= 0; i-- {
-		if outer && !slices.ContainsFunc(radices[:i], func(r int) bool { return r > 1 }) && radices[i] > 1 {
-			index[i], n = n, emit.Int(0)
-			continue
-		}
-		index[i] = take(radices[i])
+	index := digits(k.b, n, append(sizes, k.blocks))
+	c := k.start()
+	if k.chunk >= 0 {
+		k.chunkAt, index = index[0], index[1:]
+		c = k.enterChunk(c)
 	}
-	k.chunkAt = n
 	for i, a := range k.points {
 		c = k.enter(c, a, index[i])
-	}
-	if k.chunk >= 0 {
-		c = k.enterChunk(c)
 	}
 	if k.byRow {
 		k.row(c)
@@ -187,24 +169,21 @@ func (k *loopNest) point(n value.Value) {
 	}
 }
 
-// enterChunk moves the partial results on to the chunk's.
-func (k *loopNest) enterChunk(c cursor) cursor {
-	c = k.inner(c)
-	for _, m := range k.partial {
-		size := k.size(k.outer())
-		c.shared.addr[m] = k.b.At(emit.F32, c.shared.address(m), k.b.Mul(k.chunkAt, emit.Int(size)))
+// digits are those of a number in mixed radix, the most significant first.
+func digits(b *emit.Builder, n value.Value, radices []int) []value.Value {
+	out := make([]value.Value, len(radices))
+	first := max(0, slices.IndexFunc(radices, func(r int) bool { return r > 1 }))
+	for i := len(radices) - 1; i >= 0; i-- {
+		switch r := radices[i]; {
+		case i < first || r == 1:
+			out[i] = emit.Int(0)
+		case i == first:
+			out[i] = n
+		default:
+			out[i], n = b.URem(n, emit.Int(r)), b.UDiv(n, emit.Int(r))
+		}
 	}
-	return c
-}
-
-// bounds are the positions of a summed axis that a point does.
-func (k *loopNest) bounds(a int) (lo, hi value.Value) {
-	size := emit.Int(k.axes[a].size)
-	if a != k.chunk {
-		return emit.Int(0), size
-	}
-	lo = k.b.Mul(k.chunkAt, emit.Int(k.length))
-	return lo, k.b.SMin(k.b.Add(lo, emit.Int(k.length)), size)
+	return out
 }
 
 // columns emits the vector axis of a point, or a block of it, some vectors at a time.
@@ -280,19 +259,6 @@ func (k *loopNest) finish(cs []cursor) {
 	}
 }
 
-// remember gives a reduce its finished sum; that of a chunk is not rounded yet.
-func (k *loopNest) remember(c cursor, op *ir.Op, x value.Value) {
-	v := op.Out[0]
-	if k.partial == nil {
-		x = rounded(k.b, v.Type.DType, x)
-	}
-	if k.wide(v) {
-		c.lane.vals[v] = x
-		return
-	}
-	c.shared.vals[v] = x
-}
-
 // needed lists what a pass computes, in order.
 func (k *loopNest) needed(c cursor, p pass) []*ir.Value {
 	var targets []*ir.Value
@@ -319,212 +285,4 @@ func (k *loopNest) storeAll(cs []cursor, yields []int) {
 			k.store(cs[j], k.yields[i], xs[n*len(cs)+j])
 		}
 	}
-}
-
-// sumLoops emits loops over summed axes that carry the accumulators.
-func (k *loopNest) sumLoops(c cursor, cs []cursor, axes []int, need []*ir.Value, accs []value.Value,
-	body func(c cursor, cs []cursor, accs []value.Value) []value.Value) []value.Value {
-	k.hoist(c, need)
-	for _, l := range cs {
-		k.hoist(l, need)
-	}
-	if len(axes) == 0 {
-		return body(c, cs, accs)
-	}
-	lo, hi := k.bounds(axes[0])
-	return k.b.Loop("sum", lo, hi, emit.Int(1), accs, func(i value.Value, accs []value.Value) []value.Value {
-		in := k.enter(c, axes[0], i)
-		ls := make([]cursor, len(cs))
-		for j, l := range cs {
-			l.at, l.shared, l.lane = in.at, in.shared, l.lane.push()
-			if k.vec >= 0 {
-				l.at = append([]value.Value(nil), in.at...)
-				l.at[k.vec] = cs[j].at[k.vec]
-			}
-			ls[j] = l
-		}
-		return k.sumLoops(in, ls, axes[1:], need, accs, body)
-	})
-}
-
-// identities are the accumulators before the first term, by reduce and cursor.
-func (k *loopNest) identities(p pass, cs []cursor) []value.Value {
-	var accs []value.Value
-	for _, op := range p.reduces {
-		for _, c := range cs {
-			accs = append(accs, emit.SplatConst(identity(op), k.accLanes(op, c)))
-		}
-	}
-	return accs
-}
-
-// accLanes is how many lanes the accumulator of a reduce has: one for each position of the
-// vector axis, whether that is kept or not.
-func (k *loopNest) accLanes(op *ir.Op, c cursor) int {
-	if k.vec >= 0 && k.spans[op.In[0]].has(k.vec) {
-		return c.lanes
-	}
-	return 1
-}
-
-// accumulate adds the terms at the cursors to their accumulators.
-func (k *loopNest) accumulate(p pass, cs []cursor, accs []value.Value) []value.Value {
-	out := slices.Clone(accs)
-	for i, op := range p.reduces {
-		for j, c := range cs {
-			at := i*len(cs) + j
-			out[at] = combine(k.b, op, accs[at], k.term(c, op))
-		}
-	}
-	return out
-}
-
-// term is what a reduce adds at a cursor, the identity in lanes that do not exist.
-func (k *loopNest) term(c cursor, op *ir.Op) value.Value {
-	x := k.eval(c, op.In[0])
-	n := k.accLanes(op, c)
-	if emit.Lanes(x.Type()) < n {
-		x = k.b.Splat(x, n)
-	}
-	if mask := c.mask(); mask != nil && n > 1 && k.byRow {
-		x = k.b.Select(mask, x, emit.SplatConst(identity(op), n))
-	}
-	return x
-}
-
-// combine is one step of a reduce.
-func combine(b *emit.Builder, op *ir.Op, x, y value.Value) value.Value {
-	d := op.In[0].Type.DType
-	xs := []value.Value{x, y}
-	switch op.Attrs.(*ir.ReduceAttrs).Kind {
-	case "sum":
-		if d.Float() {
-			return b.FAdd(x, y)
-		}
-		return b.AddWrap(x, y)
-	case "max":
-		return emitMax(b, op, xs)
-	case "min":
-		return emitMin(b, op, xs)
-	}
-	failf(op, "reduce of kind %q has no CPU code", op.Attrs.(*ir.ReduceAttrs).Kind)
-	return nil
-}
-
-// identity is what a reduce starts with.
-func identity(op *ir.Op) constant.Constant {
-	d, kind := op.In[0].Type.DType, op.Attrs.(*ir.ReduceAttrs).Kind
-	if d.Float() {
-		return emit.Float(map[string]float64{"sum": 0, "max": math.Inf(-1), "min": math.Inf(1)}[kind])
-	}
-	least, most := int64(0), int64(-1) // unsigned: all bits
-	if d == ir.I32 {
-		least, most = math.MinInt32, math.MaxInt32
-	}
-	t, ok := registerType(d).(*types.IntType)
-	if !ok {
-		failf(op, "reduce of %v", d)
-	}
-	return constant.NewInt(t, map[string]int64{"sum": 0, "max": least, "min": most}[kind])
-}
-
-// chunkedLoop emits a kernel that sums chunks, and one that adds their sums and makes the
-// results.
-func (u *unit) chunkedLoop(op *ir.Op, s *space, d schedule) {
-	var args, parts []ref
-	for i := range op.In {
-		args = append(args, operandRef(op, i))
-	}
-	partial := s.partialBuffers()
-	for _, m := range partial {
-		parts = append(parts, u.reserve(d.chunks*s.size(s.outer())*m.dtype.Bytes()))
-	}
-	u.loopKernel(s, d, u.name+"_chunks", append(args, parts...), partial)
-	second, from := addChunks(s, d.chunks)
-	args = nil
-	for _, i := range from {
-		if i < len(parts) {
-			args = append(args, parts[i])
-		} else {
-			args = append(args, operandRef(op, i-len(parts)))
-		}
-	}
-	for i := range op.Out {
-		args = append(args, resultRef(op, i))
-	}
-	t := newSpace(second, second.Body.Params[:len(parts)]...)
-	u.loopKernel(t, newSchedule(t, u.module.ISA, false), u.name, args, nil)
-}
-
-// addChunks is the fusion that follows a chunked one: its body reduces the chunks' sums where
-// op's reduces, and goes on as op does. from numbers its operands: first the chunks' sums,
-// then those of op.
-func addChunks(s *space, chunks int) (second *ir.Op, from []int) {
-	op := s.op
-	body := &ir.Region{}
-	known := map[*ir.Value]*ir.Value{}
-	var in []*ir.Value
-	param := func(t ir.Type, n int) *ir.Value {
-		p := &ir.Value{Type: t}
-		body.Params = append(body.Params, p)
-		in = append(in, &ir.Value{Type: t})
-		from = append(from, n)
-		return p
-	}
-	b := &ir.Builder{Region: body, Pos: op.Pos}
-	n := 0
-	for _, r := range op.Body.Ops {
-		if !s.sums[r] {
-			continue
-		}
-		t := r.Out[0].Type
-		p := param(ir.Type{DType: wideDType(t.DType), Dims: append([]ir.Dim{{Label: "chunk", Size: chunks}}, t.Dims...)}, n)
-		rule := ir.PointwiseRule([]ir.Type{p.Type}, p.Type)
-		sum := b.ReduceTo(r.Attrs.(*ir.ReduceAttrs).Kind, p, rule.Swap(rule.In, rule.In[0][1:]), t.Dims)
-		known[r.Out[0]] = b.Cast(sum, t.DType)
-		n++
-	}
-	var use func(v *ir.Value) *ir.Value
-	use = func(v *ir.Value) *ir.Value {
-		if w, ok := known[v]; ok || v.Lit != nil {
-			if w == nil {
-				return v
-			}
-			return w
-		}
-		if v.Def == nil {
-			known[v] = param(v.Type, n+slices.Index(op.Body.Params, v))
-			return known[v]
-		}
-		m := map[*ir.Value]*ir.Value{}
-		for _, x := range v.Def.In {
-			m[x] = use(x)
-		}
-		c := v.Def.Clone(m)
-		body.Ops = append(body.Ops, c)
-		known[v] = c.Out[0]
-		return known[v]
-	}
-	for _, y := range op.Body.Yield {
-		body.Yield = append(body.Yield, use(y))
-	}
-	return &ir.Op{Row: op.Row, In: in, Out: op.Out, Attrs: op.Attrs, Body: body, Pos: op.Pos}, from
-}
-
-// partialBuffers are where chunks leave their sums: for each reduce, chunks of the kept axes.
-func (k *space) partialBuffers() (ms []*buffer) {
-	for _, op := range k.body.Ops {
-		if k.sums[op] {
-			ms = append(ms, &buffer{dtype: wideDType(op.In[0].Type.DType), form: k.forms[op.Out[0]]})
-		}
-	}
-	return ms
-}
-
-// wideDType is the dtype that sums are kept in.
-func wideDType(d ir.DType) ir.DType {
-	if d.Float() {
-		return ir.F32
-	}
-	return d
 }

@@ -131,36 +131,6 @@ func (d *schedule) cut(s *space, time float64, chunked bool) {
 	d.tasks = (n + d.per - 1) / d.per
 }
 
-// chunkable reports whether the body is one round of sums of which only the sums are used.
-func (s *space) chunkable() bool {
-	sums := s.summedSet()
-	if sums == 0 {
-		return false
-	}
-	for _, op := range s.body.Ops {
-		if s.sums[op] && s.level[op.In[0]] > 0 {
-			return false
-		}
-	}
-	for _, v := range s.body.Yield {
-		if s.spans[v]&sums != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// widestSum is the summed axis of most positions, the outermost of equals.
-func (s *space) widestSum() int {
-	best := -1
-	for _, a := range s.summed() {
-		if best < 0 || s.axes[a].size > s.axes[best].size {
-			best = a
-		}
-	}
-	return best
-}
-
 // pieces cuts a run of elements into whole vectors and a rest: a masked vector where the
 // level has masks, else shorter and shorter vectors.
 func pieces(count, lanes int, isa cpu.Level) []piece {

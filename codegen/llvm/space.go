@@ -58,8 +58,7 @@ const maxAxes = 60
 // newSpace analyses a body. A dot's operands and a draw's key are left out: they are read by
 // other loops. Linked parameters have the same dims, though no op says so.
 func newSpace(op *ir.Op, linked ...*ir.Value) *space {
-	s := &space{op: op, body: op.Body, forms: map[*ir.Value]form{}, reads: map[*ir.Value]form{},
-		spans: map[*ir.Value]set{}, level: map[*ir.Value]int{}, deps: map[*ir.Value]set{}, sums: map[*ir.Op]bool{}}
+	s := emptySpace(op, op.Body)
 	u := &unifier{nodes: map[*ir.Value][]int{}}
 	for _, in := range s.body.Ops {
 		if in.Row.Name == "dot" {
@@ -88,6 +87,12 @@ func newSpace(op *ir.Op, linked ...*ir.Value) *space {
 	}
 	s.follow()
 	return s
+}
+
+// emptySpace is a space without axes yet.
+func emptySpace(op *ir.Op, body *ir.Region) *space {
+	return &space{op: op, body: body, forms: map[*ir.Value]form{}, reads: map[*ir.Value]form{}, spans: map[*ir.Value]set{},
+		level: map[*ir.Value]int{}, deps: map[*ir.Value]set{}, sums: map[*ir.Op]bool{}}
 }
 
 // unifier joins dims of values into classes.
