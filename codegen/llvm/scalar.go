@@ -2,6 +2,7 @@ package llvm
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/llir/llvm/ir/constant"
 	"github.com/llir/llvm/ir/enum"
@@ -170,9 +171,13 @@ func emitSign(b *emit.Builder, op *ir.Op, x []value.Value) value.Value {
 }
 
 // emitDiv gives 0 for an integer divided by 0, and wraps -2^31 / -1: the machine traps on both.
+// A literal power of two is multiplied by: the same bits, in a tenth of the time.
 func emitDiv(b *emit.Builder, op *ir.Op, x []value.Value) value.Value {
 	d := op.In[0].Type.DType
 	if d.Float() {
+		if by := op.In[1].Lit; by != nil && exactInverse(*by) {
+			return b.FMul(x[0], floats(x[0], 1 / *by))
+		}
 		return b.FDiv(x[0], x[1])
 	}
 	zero, one := integers(x[1], 0), integers(x[1], 1)
@@ -183,6 +188,12 @@ func emitDiv(b *emit.Builder, op *ir.Op, x []value.Value) value.Value {
 	minus := b.ICmp(enum.IPredEQ, x[1], integers(x[1], -1))
 	q := b.SDiv(x[0], b.Select(b.Or(none, minus), one, x[1]))
 	return b.Select(none, zero, b.Select(minus, b.SubWrap(zero, x[0]), q))
+}
+
+// exactInverse reports whether x and 1/x are powers of two that every float dtype holds.
+func exactInverse(x float64) bool {
+	f, e := math.Frexp(x)
+	return math.Abs(f) == 0.5 && e > -10 && e < 10
 }
 
 func emitRem(b *emit.Builder, op *ir.Op, x []value.Value) value.Value {

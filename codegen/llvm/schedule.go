@@ -69,6 +69,9 @@ func newSchedule(s *space, isa cpu.Level, chunked bool) schedule {
 	} else {
 		d.unroll = min(2, vectors)
 	}
+	if n := len(s.sums); n > 0 { // accumulators stay in registers
+		d.unroll = max(1, min(d.unroll, isa.Registers()/2/n))
+	}
 	d.held = d.byRow && len(s.summed()) == 1 && len(pieces(s.axes[d.axis].size, d.width, isa)) <= heldPieces && vectors*ops <= heldOps
 	d.cut(s, s.time(flops, d.width), chunked)
 	return d

@@ -63,7 +63,8 @@ func @f(%x: f32[b:7, w:200] input="x", %g: f32[w:200] input="g", %c: f32[w:200] 
 `,
 	"sums": `ir built
 func @f(%x: f32[a:300, b:40, c:33] input="x", %i: i32[a:300, b:40] input="i", %z: f32[n:100003] input="z") -> (
-    f32[c:33] output="bias", f32[] output="norm", f32[a:300, c:33] output="mid", i32[b:40] output="most", f32[] output="least", f32[a:300] output="outer") {
+    f32[c:33] output="bias", f32[] output="norm", f32[a:300, c:33] output="mid", i32[b:40] output="most", f32[] output="least", f32[a:300] output="outer",
+    f32[b:40, c:33] output="two", f32[b:40, c:33] output="top") {
   %bias: f32[c:33] = reduce %x [abc->c] kind=sum
   %q: f32[n:100003] = mul %z, %z
   %n: f32[] = reduce %q [n->] kind=sum
@@ -72,7 +73,9 @@ func @f(%x: f32[a:300, b:40, c:33] input="x", %i: i32[a:300, b:40] input="i", %z
   %most: i32[b:40] = reduce %i [ab->b] kind=max
   %least: f32[] = reduce %z [n->] kind=min
   %outer: f32[a:300] = reduce %x [abc->a] kind=sum
-  yield %bias, %norm, %mid, %most, %least, %outer
+  %two: f32[b:40, c:33] = reduce %x [abc->bc] kind=sum
+  %top: f32[b:40, c:33] = reduce %x [abc->bc] kind=max
+  yield %bias, %norm, %mid, %most, %least, %outer, %two, %top
 }
 `,
 	"copies": `ir built
