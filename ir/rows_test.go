@@ -44,6 +44,18 @@ func TestRowsRefuse(t *testing.T) {
 		{"f32[a:4, b:6] = gather %x, %i [ab,a->ab]", "gather [ab,a->ab] looks up no factor"},
 		{"f32[a:4] = gather %x, %i [vw,a->a]", "gather [vw,a->a] looks up two factors"},
 		{"f32[v:3] = scatter_add %s, %x [,ab->v]", "scatter_add wants integer ids, found f32[]"},
+		{"f32[o:3, k:2, b:6] = window %x dim=0 size=2 stride=2 lo=0 hi=1", "windows of 2, 2 apart, do not fill a dim of 4 with 0 before and 1 after"},
+		{"f32[o:1, k:7, b:6] = window %x dim=0 size=7 stride=1 lo=1 hi=1", "windows of 7, 1 apart, do not fill a dim of 4"},
+		{"f32[o:4, k:1, b:6] = window %x dim=0 size=0 stride=1 lo=0 hi=0", "windows of size 0, 1 apart"},
+		{"f32[o:4, k:1, b:6] = window %x dim=2 size=1 stride=1 lo=0 hi=0", "windows along dim 2 of 2"},
+		{"f32[o:4, k:1, b:6] = window %x dim=0 size=1 stride=1 lo=0 hi=0 fill=one", `window has no fill "one"`},
+		{"i32[o:4, k:1] = window %i dim=0 size=1 stride=1 lo=0 hi=0 fill=lowest", "window fill=lowest of i32"},
+		{"f32[a:9] = unwindow %x dim=0 size=5 stride=1 lo=0 hi=0", "unwindow of windows of 5, found 6"},
+		{"f32[a:9] = unwindow %x dim=1 size=6 stride=1 lo=0 hi=0", "windows along dim 1 of 2"},
+		{"f32[a:9] = unwindow %x dim=0 size=6 stride=1 lo=4 hi=5", "unwindow to a dim of 0"},
+		{"bool[a:9] = unwindow %c dim=0 size=6 stride=1 lo=0 hi=0", "unwindow does not take bool"},
+		{"f32[a:4, b:6] = solve %x, %x", "wants [.., n, n] and [.., n, c]"},
+		{"f32[a:4, b:6] = solve %i, %x", "solve of i32 and f32"},
 		{"f32[a:4, b:6] = grad %x, %x", "grad wants a scalar loss first"},
 	} {
 		src := fmt.Sprintf(`ir built

@@ -3,6 +3,7 @@ package passes
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"vitc/ir"
@@ -94,9 +95,14 @@ func materialise(b *ir.Builder, v *ir.Value) *ir.Value {
 	return b.Fill(v, nil)
 }
 
-// spreadLiterals: products, reductions and movement read places in memory, which literals lack.
+// spreadLiterals: products, reductions, movement and routines read places in memory, which literals lack.
 func spreadLiterals(b *ir.Builder, op *ir.Op) (changed bool) {
-	if op.Row.Class != ir.Linear && op.Row.Class != ir.Indexed || op.Row.Name == "broadcast" {
+	switch op.Row.Class {
+	case ir.Linear, ir.Indexed, ir.Routine:
+	default:
+		return false
+	}
+	if op.Row.Name == "broadcast" {
 		return false
 	}
 	for i, v := range op.In {
@@ -225,8 +231,9 @@ func powers(b *ir.Builder, op *ir.Op) *ir.Value {
 }
 
 // views: rearranges, slices, pads and rolls that move nothing; rearranges of rearranges that
-// undo each other; broadcasts over nothing new.
-func views(_ *ir.Builder, op *ir.Op) *ir.Value {
+// undo each other; broadcasts over nothing new; windows of one position, which are only a dim
+// of size 1.
+func views(b *ir.Builder, op *ir.Op) *ir.Value {
 	x := op.Out[0]
 	switch op.Row.Name {
 	case "rearrange", "broadcast":
@@ -249,8 +256,30 @@ func views(_ *ir.Builder, op *ir.Op) *ir.Value {
 		if a.By%x.Type.Dims[a.Dim].Size == 0 {
 			return op.In[0]
 		}
+	case "window", "unwindow":
+		return single(b, op)
 	}
 	return nil
+}
+
+// single turns windows of one position, one for each position, into a view.
+func single(b *ir.Builder, op *ir.Op) *ir.Value {
+	a := op.Attrs.(*ir.WindowAttrs)
+	if a.Size != 1 || a.Stride != 1 || a.Lo != 0 || a.Hi != 0 {
+		return nil
+	}
+	full := op.Out[0]
+	if op.Row.Name == "unwindow" {
+		full = op.In[0]
+	}
+	r := ir.PointwiseRule([]ir.Type{full.Type}, full.Type)
+	with, without := slices.Clone(r.Out[0]), slices.Clone(r.Out[0])
+	with[a.Dim+1] = ir.DimFactors{}
+	without = slices.Delete(without, a.Dim+1, a.Dim+2)
+	if op.Row.Name == "window" {
+		return b.Rearrange(op.In[0], r.Swap([]ir.Term{without}, with), full.Type.Dims)
+	}
+	return b.Rearrange(op.In[0], r.Swap([]ir.Term{with}, without), op.Out[0].Type.Dims)
 }
 
 // scalars computes on scalars what would be computed on scalars spread, and spreads the result.

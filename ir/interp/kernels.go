@@ -22,6 +22,8 @@ func init() {
 		"dot":         dot,
 		"reduce":      reduce,
 		"scatter_add": scatterAdd,
+		"unwindow":    unwindow,
+		"solve":       solve,
 	}
 	moved = map[string]func(op *ir.Op) body{
 		"broadcast": spread,
@@ -34,6 +36,7 @@ func init() {
 		"concat":    concat,
 		"argmax":    argmax,
 		"gather":    gather,
+		"window":    window,
 	}
 	controls = map[string]func(numbers, *ir.Op) (kernel, error){
 		"scan":   scan,

@@ -95,6 +95,12 @@ var shapeGradients = []gradCase{
 	grads(-2, 2, "%y: f32[a:2, n:2] = gather %a, %b [av,an->an]", "f32[a:2, v:3]", "i32[a:2, n:2]: 2 0 7 2"),
 	grads(-2, 2, "%y: f32[b:3] = gather %a, %b [vb,->b]", "f32[v:3, b:3]", "i32[]: 1"),
 	grads(-2, 2, "%y: f32[v:3, b:2] = scatter_add %a, %b [n,nb->vb]", "i32[n:4]: 2 2 -1 3", "f32[n:4, b:2]"),
+	grads(-2, 2, "%y: f32[a:2, o:3, k:3, c:2] = window %a dim=1 size=3 stride=2 lo=1 hi=2", "f32[a:2, b:4, c:2]"),
+	grads(-2, 2, "%y: f32[o:2, k:2] = window %a dim=0 size=2 stride=3 lo=1 hi=0", "f32[n:4]"),
+	grads(-2, 2, "%y: f32[a:2, n:4] = unwindow %a dim=1 size=3 stride=2 lo=1 hi=2", "f32[a:2, o:3, k:3]"),
+	grads(-2, 2, "%y: f32[n:6, b:2] = unwindow %a dim=0 size=2 stride=3 lo=0 hi=-1", "f32[o:2, k:2, b:2]"),
+	grads(0, 0, "%y: f32[q:2, c:3] = solve %a, %b", "f32[p:2, q:2]: 4 1 0.5 3", "f32[p:2, c:3]: 1 -2 3 0.5 1 2"),
+	grads(0, 0, "%y: f32[b:2, q:2, c:1] = solve %a, %b", "f32[b:2, p:2, q:2]: 4 1 0.5 3 2 -1 1 5", "f32[b:2, p:2, c:1]: 1 -2 3 0.5"),
 	grads(-2, 2, "%y: f32[b:2, v:3] = scatter_add %a, %b [bn,bn->bv]", "i32[b:2, n:2]: 1 1 9 0", "f32[b:2, n:2]"),
 }
 
