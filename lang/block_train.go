@@ -66,18 +66,26 @@ func (c *checker) train(decl *Config, o Options) (*trainer, bool) {
 // trainArgs binds the block's parameters: overrides, then defaults.
 func (f *frame) trainArgs(decl *Config, o Options) (*arguments, bool) {
 	sig := &signature{name: decl.Name.Name, params: decl.Params, env: f.env}
+	args, ok := f.overrides(decl.Name, o.Params)
+	if !ok {
+		return nil, false
+	}
+	b := f.bind(sig, args, nil)
+	return b, b != nil && f.complete(b, decl.Name.At)
+}
+
+// overrides makes arguments of values given on the command line to the block or model of a name.
+func (f *frame) overrides(of Ident, params map[string]string) ([]*Arg, bool) {
 	var args []*Arg
-	for _, name := range sortedKeys(o.Params) {
-		e, list := parseValue(name, o.Params[name])
+	for _, name := range sortedKeys(params) {
+		e, list := parseValue(name, params[name])
 		if len(list) > 0 {
 			f.c.list = append(f.c.list, list...)
 			return nil, false
 		}
-		id := Ident{Span{decl.Name.At}, name}
-		args = append(args, &Arg{Span: Span{decl.Name.At}, Name: &id, Value: e})
+		args = append(args, &Arg{Span: of.Span, Name: &Ident{of.Span, name}, Value: e})
 	}
-	b := f.bind(sig, args, nil)
-	return b, b != nil && f.complete(b, decl.Name.At)
+	return args, true
 }
 
 // parseValue reads a parameter given on the command line.

@@ -105,26 +105,12 @@ var plurals = map[Kind]string{Plan: "plans", Sweep: "sweeps", Import: "imports"}
 // model checks a model: where its arguments are complete, an instance is made and its
 // functions are called with arguments of the types that they declare.
 func (c *checker) model(d *Model) {
-	v, _ := c.declared(c.fileEnv(c.unit.root), d.Name.Name)
-	r, ok := v.(*recipe)
-	if !ok {
-		if _, isModule := v.(*moduleValue); !isModule && !isBad(v) {
-			c.report(&diag.Diagnostic{Code: codeKind, Pos: d.Value.Pos(), Msg: "a model is a recipe of a module", Label: "this is " + describeValue(v), Fix: "model name = vit.ViT(...)"})
-		}
+	mv, args, ok := c.recipeOfModel(d)
+	if !ok || args == nil || len(args.missing()) > 0 {
 		return
 	}
-	mv, ok := r.callee.(*moduleValue)
-	if !ok {
-		c.report(&diag.Diagnostic{Code: codeKind, Pos: d.Value.Pos(), Msg: "a model is a recipe of a module", Label: "this is one of " + r.callee.kind()})
-		return
-	}
-	args := *r.args
-	args.vals, args.at = slices.Clone(args.vals), slices.Clone(args.at)
-	if len(args.missing()) > 0 {
-		return
-	}
-	f := &frame{c: c, env: c.fileEnv(c.unit.root).child(), path: d.Name.Name, store: &store{role: ir.LeafModel}}
-	inst, ok := f.instantiate(mv, &args, d.Value.Pos()).(*instance)
+	f := c.modelFrame(d)
+	inst, ok := f.instantiate(mv, args, d.Value.Pos()).(*instance)
 	if !ok {
 		return
 	}
@@ -144,6 +130,38 @@ func (c *checker) model(d *Model) {
 	}
 }
 
+// modelFrame is where a model is instantiated: its leaves' paths begin with its name.
+func (c *checker) modelFrame(d *Model) *frame {
+	return &frame{c: c, env: c.fileEnv(c.unit.root).child(), path: d.Name.Name, store: &store{role: ir.LeafModel}}
+}
+
+// recipeOfModel finds the module that a model is a recipe of, with a copy of the arguments
+// given so far, nil for a bare module.
+func (c *checker) recipeOfModel(d *Model) (*moduleValue, *arguments, bool) {
+	v, _ := c.declared(c.fileEnv(c.unit.root), d.Name.Name)
+	if mv, ok := v.(*moduleValue); ok {
+		return mv, nil, true
+	}
+	r, ok := v.(*recipe)
+	if !ok {
+		if !isBad(v) {
+			c.report(&diag.Diagnostic{Code: codeKind, Pos: d.Value.Pos(), Msg: "a model is a recipe of a module", Label: "this is " + describeValue(v), Fix: "model name = vit.ViT(...)"})
+		}
+		return nil, nil, false
+	}
+	mv, ok := r.callee.(*moduleValue)
+	if !ok {
+		c.report(&diag.Diagnostic{Code: codeKind, Pos: d.Value.Pos(), Msg: "a model is a recipe of a module", Label: "this is one of " + r.callee.kind()})
+		return nil, nil, false
+	}
+	args := *r.args
+	args.vals, args.at = slices.Clone(args.vals), slices.Clone(args.at)
+	return mv, &args, true
+}
+
+// tryBatch is the batch that functions are tried out with.
+const tryBatch = 2
+
 // tryOut calls a model's function with arguments of the types that it declares; one whose
 // types leave a size open is passed over.
 func (f *frame) tryOut(fn *function) {
@@ -153,24 +171,32 @@ func (f *frame) tryOut(fn *function) {
 	w.s.fn.arg = func(l *cell) *ir.Value { return &ir.Value{Name: l.path, Type: l.typ()} }
 	g := *f
 	g.s, g.noMake, g.training, g.inst = w.s, true, true, nil
-	b := g.bind(g.signatureOf(fn), nil, nil)
-	h := g
+	if b, open := g.samples(fn, tryBatch); open == nil {
+		g.invoke(fn, b, &Bad{Span{fn.decl.At}})
+	}
+}
+
+// samples makes arguments of the types that a function declares; open is the first parameter
+// whose type leaves a size open.
+func (f *frame) samples(fn *function, batch int) (b *arguments, open *Param) {
+	b = f.bind(f.signatureOf(fn), nil, nil)
+	h := *f
 	h.env, h.inst = fn.env, fn.inst
 	for i, p := range fn.decl.Params.List {
 		if p.Default != nil {
 			continue
 		}
-		t, ok := h.sample(p)
+		t, ok := h.sample(p, batch)
 		if !ok {
-			return
+			return b, p
 		}
 		b.vals[i], b.at[i] = t, p.At
 	}
-	g.invoke(fn, b, &Bad{Span{fn.decl.At}})
+	return b, nil
 }
 
-// sample makes a tensor of a parameter's type; `...` is a batch of two.
-func (f *frame) sample(p *Param) (*tensor, bool) {
+// sample makes a tensor of a parameter's type; `...` is the batch.
+func (f *frame) sample(p *Param, batch int) (*tensor, bool) {
 	if p.Type == nil || kindWord(p.Type) != "" {
 		return nil, false
 	}
@@ -186,7 +212,7 @@ func (f *frame) sample(p *Param) (*tensor, bool) {
 		t.d = d
 	}
 	for _, a := range p.Type.Axes {
-		l := axes{{name: "batch", size: 2}}
+		l := axes{{name: "batch", size: batch}}
 		if !a.Rest {
 			var ok bool
 			if l, ok = f.typeAxis(a); !ok {
@@ -195,7 +221,7 @@ func (f *frame) sample(p *Param) (*tensor, bool) {
 		}
 		for _, one := range l {
 			if one.name == "batch" && one.size == unsized {
-				one.size = 2
+				one.size = batch
 			}
 			if one.size < 1 {
 				return nil, false

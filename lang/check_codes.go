@@ -21,7 +21,6 @@ const (
 	codeName      = "V0301" // an unknown name
 	codeMember    = "V0302" // an unknown member
 	codeCall      = "V0303" // something that cannot be called
-	codeStartFit  = "V0304" // a loaded value that does not fit
 	codeMissing   = "V0305" // an argument is missing
 	codeArgument  = "V0306" // an argument that does not exist
 	codeKind      = "V0307" // a value of another kind

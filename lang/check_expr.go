@@ -69,6 +69,9 @@ func (f *frame) interpolate(s *String) value {
 				Expected: "a number, string, bool, dtype or axis"})
 		}
 	}
+	if b.Len() > maxText {
+		return f.report(&diag.Diagnostic{Code: codeRecursion, Pos: s.At, Msg: fmt.Sprintf("a string of %d bytes", b.Len()), Expected: fmt.Sprintf("at most %d", maxText)})
+	}
 	return text(b.String())
 }
 

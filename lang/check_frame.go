@@ -111,18 +111,15 @@ func (c *checker) excerpt(at diag.Pos) string {
 	if src == nil || !at.Valid() {
 		return ""
 	}
-	line := lineOf(src.text, at.Line)
+	if src.lines == nil {
+		src.lines = strings.Split(string(src.text), "\n")
+	}
+	if at.Line > len(src.lines) {
+		return ""
+	}
+	line := src.lines[at.Line-1]
 	from, to := min(at.Col-1, len(line)), min(max(at.End-1, at.Col-1), len(line))
 	return line[from:to]
-}
-
-func lineOf(text []byte, n int) string {
-	s := string(text)
-	for ; n > 1; n-- {
-		_, s, _ = strings.Cut(s, "\n")
-	}
-	s, _, _ = strings.Cut(s, "\n")
-	return s
 }
 
 // maxNotes is how many places of a chain of instantiations a message shows.
@@ -174,10 +171,10 @@ func (f *frame) later(at diag.Pos, what string) value {
 
 // Limits that end what would not end by itself. Programs that people write stay far below.
 const (
-	maxSteps   = 20_000_000 // expressions evaluated in one run
-	maxCalls   = 100        // calls and instantiations within each other
-	maxItems   = 10_000     // items of a list that `for` runs over
-	maxOps     = 2_000_000
+	maxSteps   = 500_000 // expressions evaluated in one run; ViT-22B takes 8,000
+	maxCalls   = 100     // calls and instantiations within each other
+	maxItems   = 10_000  // items of a list
+	maxText    = 1 << 16 // bytes of a string
 	maxProblem = 200
 )
 

@@ -103,6 +103,9 @@ func (f *frame) plainOperator(e *Binary, x, y value) value {
 	case e.Op == "+":
 		if a, ok := x.(list); ok {
 			if b, ok := y.(list); ok {
+				if len(a)+len(b) > maxItems {
+					return f.report(&diag.Diagnostic{Code: codeRecursion, Pos: e.At, Msg: fmt.Sprintf("a list of %d", len(a)+len(b)), Expected: fmt.Sprintf("at most %d items", maxItems)})
+				}
 				return append(append(list{}, a...), b...)
 			}
 		}

@@ -39,7 +39,7 @@ func (f *frame) repeat(e *Repeat) value {
 	case bad:
 		return b
 	case *instance, *looped, *chain:
-		return &looped{loop: l, body: body, inst: f.inst}
+		return &looped{loop: l, body: body}
 	case *builtin:
 		if b == builtins["identity"] {
 			return b

@@ -172,16 +172,14 @@ func (f *frame) addLeaf(l *cell, m *Stored) value {
 	if f.store.acc && !m.State {
 		return f.report(&diag.Diagnostic{Code: codeWrite, Pos: m.At, Msg: "an evaluation trains no `param`", Fix: "state"})
 	}
-	for _, other := range f.store.leaves {
-		if other.path == l.path {
-			return f.report(&diag.Diagnostic{Code: codePath, Pos: m.Name.At, Msg: fmt.Sprintf("two leaves have the path `%s`", l.path),
-				Notes: []diag.Note{{Pos: other.at, Text: "the first one"}}, Fix: "a `let` for each instance"})
-		}
+	if other := f.store.paths[l.path]; other != nil {
+		return f.report(&diag.Diagnostic{Code: codePath, Pos: m.Name.At, Msg: fmt.Sprintf("two leaves have the path `%s`", l.path),
+			Notes: []diag.Note{{Pos: other.at, Text: "the first one"}}, Fix: "a `let` for each instance"})
 	}
 	if !f.fits(m.Type.At, l.allAxesDistinct()) {
 		return bad{}
 	}
-	f.store.leaves = append(f.store.leaves, l)
+	f.store.add(l)
 	return &stored{l}
 }
 

@@ -23,6 +23,7 @@ type Unit struct {
 type source struct {
 	name  string
 	text  []byte
+	lines []string // of text, when first asked for
 	file  *File
 	decls map[string]Decl
 	uses  map[string]*source

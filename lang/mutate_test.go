@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -82,14 +83,12 @@ func seeds(t testing.TB) []string {
 // module that the verifier refuses, no end that does not come.
 func survives(t *testing.T, src string) {
 	t.Helper()
-	begin := time.Now()
+	watch := time.AfterFunc(30*time.Second, func() { panic("this takes too long:\n" + src) })
 	defer func() {
+		watch.Stop()
 		if e := recover(); e != nil {
 			t.Errorf("panic %v on\n%s", e, src)
 			panic(e)
-		}
-		if took := time.Since(begin); took > 20*time.Second {
-			t.Errorf("takes %v:\n%s", took, src)
 		}
 	}()
 	u, list := Load("m.vit", []byte(src), func(path string) ([]byte, error) {
@@ -139,4 +138,34 @@ func FuzzCheck(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, src string) { survives(t, src) })
+}
+
+// What would never end, or fill the memory, is an error soon.
+func TestRunaways(t *testing.T) {
+	doubled := func(first, each, last string) string {
+		var b strings.Builder
+		b.WriteString("edition 1\nuse nn\n" + first)
+		for i := 1; i < 60; i++ {
+			b.WriteString(strings.NewReplacer("NOW", strconv.Itoa(i), "BEFORE", strconv.Itoa(i-1)).Replace(each))
+		}
+		return b.String() + last
+	}
+	for name, src := range map[string]string{
+		"calls": doubled("fn f0(x: [...]) -> [...] { x }\n", "fn fNOW(x: [...]) -> [...] { fBEFORE(x) + fBEFORE(x) }\n",
+			"module M() {\n  axis w = 2\n  fn (x: [w]) -> [w] { f59(x) }\n}\nmodel m = M()\n"),
+		"instances": doubled("module M0() {\n  param p: f32[] = nn.zeros\n}\n", "module MNOW() {\n  let a = MBEFORE()\n  let b = MBEFORE()\n}\n", "model m = M59()\n"),
+		"lists":     doubled("let l0 = [1]\n", "let lNOW = lBEFORE + lBEFORE\n", ""),
+		"strings":   doubled("let s0 = \"a\"\n", "let sNOW = \"{sBEFORE}{sBEFORE}\"\n", ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			begin := time.Now()
+			u, list := Load("m.vit", []byte(src), nil)
+			if list = append(list, Check(u)...); list.Errors() == 0 || list[0].Code != codeRecursion {
+				t.Errorf("found %v", list)
+			}
+			if took := time.Since(begin); took > 15*time.Second {
+				t.Errorf("takes %v", took)
+			}
+		})
+	}
 }

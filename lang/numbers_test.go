@@ -31,7 +31,7 @@ func functionOf(t testing.TB, src string, training bool) *ir.Func {
 	f := &frame{c: c, env: e, s: w.s, training: training, noMake: true}
 	b := f.bind(f.signatureOf(fn), nil, nil)
 	for i, p := range fn.decl.Params.List {
-		x, ok := f.sample(p)
+		x, ok := f.sample(p, tryBatch)
 		if !ok {
 			t.Fatalf("no sample of %s", p.Name.Name)
 		}

@@ -70,7 +70,6 @@ type loop struct {
 type looped struct {
 	loop *loop
 	body value
-	inst *instance // the owner
 }
 
 type chain struct{ items []value }
@@ -104,6 +103,15 @@ type store struct {
 	leaves []*cell
 	acc    bool
 	role   ir.LeafKind
+	paths  map[string]*cell
+}
+
+func (s *store) add(l *cell) {
+	if s.paths == nil {
+		s.paths = map[string]*cell{}
+	}
+	s.paths[l.path] = l
+	s.leaves = append(s.leaves, l)
 }
 
 // stored is the name of a leaf in its module.
