@@ -52,6 +52,8 @@ func init() {
 	}
 }
 
+// takes is a parameter that must be given; may is one that need not, byName one that is
+// never given by position.
 func takes(name, kind string) builtinParam { return builtinParam{name: name, kind: kind} }
 
 func may(name, kind string) builtinParam {

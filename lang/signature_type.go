@@ -38,7 +38,7 @@ func (m *matching) match(t *Type, x *tensor, at diag.Pos) bool {
 	if x, ok = m.fitDType(t, want, x, at); !ok {
 		return false
 	}
-	named, rest, ok := m.axes(t, x, at)
+	named, rest, ok := m.axes(t)
 	if !ok {
 		return false
 	}
@@ -134,7 +134,7 @@ func (m *matching) report(d *diag.Diagnostic) {
 }
 
 // axes reads the type's axes; those that are in scope bring their sizes.
-func (m *matching) axes(t *Type, x *tensor, at diag.Pos) (named axes, rest, ok bool) {
+func (m *matching) axes(t *Type) (named axes, rest, ok bool) {
 	for _, a := range t.Axes {
 		if a.Rest {
 			rest = true

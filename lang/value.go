@@ -35,7 +35,7 @@ type (
 	namespace struct{ file *source }
 )
 
-// number is an int or a float.
+// num is an int or a float.
 type num struct {
 	v     float64
 	whole bool

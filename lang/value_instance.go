@@ -82,7 +82,7 @@ type turn struct {
 	test bool // a comparison
 }
 
-// leaf is one parameter or state: one leaf of the program's state tree.
+// cell is one parameter or state: one leaf of the program's state tree.
 type cell struct {
 	path   string
 	role   ir.LeafKind
