@@ -7,7 +7,7 @@ import (
 )
 
 // copy generates a fusion of kind copy: one op that moves or picks elements. What only moves
-// is a list of boxes, each a map from a dense part of an operand, or from zeros, to a part of
+// is a list of boxes, each a map from a dense part of an operand, or from one number, to a part of
 // the result; the loop generator does those.
 func (u *unit) copy(op *ir.Op) {
 	if len(op.Body.Ops) != 1 {
@@ -31,6 +31,7 @@ func init() { // the functions call back into tables of this package
 	copies = map[string]func(u *unit, fusion, op *ir.Op){
 		"rearrange": (*unit).rearrange, "slice": (*unit).slice, "pad": (*unit).pad, "roll": (*unit).roll,
 		"concat": (*unit).concat, "gather": (*unit).gather, "scatter_add": (*unit).scatter, "argmax": (*unit).argmax,
+		"window": (*unit).window, "unwindow": (*unit).unwindow, "solve": (*unit).solve,
 	}
 }
 
@@ -38,7 +39,8 @@ func init() { // the functions call back into tables of this package
 // from and to are where the first element lies.
 type box struct {
 	sizes    []int
-	in       int // the operand of the fusion, -1: zeros
+	in       int     // the operand of the fusion, -1: none
+	fill     float64 // what the box holds then
 	from, to int
 	src, dst []int
 }
@@ -68,7 +70,7 @@ func (u *unit) boxTo(fusion *ir.Op, x box, src, dst ir.DType, from, to ref) {
 	b := &ir.Builder{Region: s.body}
 	var y *ir.Value
 	if x.in < 0 {
-		y = b.Fill(ir.Literal(src, 0), dims)
+		y = b.Fill(ir.Literal(src, x.fill), dims)
 	} else {
 		p := b.Param("", t)
 		s.forms[p] = slices.Clone(x.src)

@@ -105,6 +105,39 @@ func TestGenerateErrors(t *testing.T) {
 	}
 }
 
+// The code of a kernel, and the time to make it, do not grow with its shapes.
+func TestHugeShapes(t *testing.T) {
+	const src = `ir scheduled
+func @f(%x: f32[b:70000, w:16777216] input="x" mem(arg0, 0, 0)) -> (f32[w:16777216] output="y", f32[b:70000] output="z") {
+  %y: f32[w:16777216] mem(res0, 0, 0) = fusion kind=loop in(%a=%x) {
+    %s: f32[w:16777216] = reduce %a [bw->w] kind=sum
+    yield %s
+  }
+  %z: f32[b:70000] mem(res1, 0, 0) = fusion kind=loop in(%c=%x) {
+    %m: f32[b:70000] = reduce %c [bw->b] kind=max
+    %n: f32[b:70000, w:16777216] = broadcast %m [b->bw]
+    %d: f32[b:70000, w:16777216] = sub %c, %n
+    %e: f32[b:70000, w:16777216] = exp %d
+    %s: f32[b:70000] = reduce %e [bw->b] kind=sum
+    yield %s
+  }
+  yield %y, %z
+}
+`
+	code, err := Generate(parsed(t, src), cpu.AVX512)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range code.Modules {
+		if len(m.Text) > 100<<10 {
+			t.Errorf("%s has %d bytes of text", m.Name, len(m.Text))
+		}
+	}
+	if code.Plan.Scratch() > 1<<20 {
+		t.Errorf("%d bytes of scratch a thread", code.Plan.Scratch())
+	}
+}
+
 // Moves in parallel: whatever the permutation, and where places overlap, every destination
 // gets what its source held before.
 func TestParallelMoves(t *testing.T) {

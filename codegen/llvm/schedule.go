@@ -72,7 +72,8 @@ func newSchedule(s *space, isa cpu.Level, chunked bool) schedule {
 	if n := len(s.sums); n > 0 { // accumulators stay in registers
 		d.unroll = max(1, min(d.unroll, isa.Registers()/2/n))
 	}
-	d.held = d.byRow && len(s.summed()) == 1 && len(pieces(s.axes[d.axis].size, d.width, isa)) <= heldPieces && vectors*ops <= heldOps
+	d.held = d.byRow && len(s.summed()) == 1 && vectors <= heldPieces && vectors*ops <= heldOps &&
+		len(pieces(s.axes[d.axis].size, d.width, isa)) <= heldPieces
 	d.cut(s, s.time(flops, d.width), chunked)
 	return d
 }
