@@ -381,7 +381,12 @@ func productLoop(op *ir.Op) *ir.Op {
 	body := op.Body.Clone(m)
 	at := slices.IndexFunc(body.Ops, func(o *ir.Op) bool { return o.Row.Name == "dot" })
 	d := body.Ops[at]
-	r := d.Rule
+	r, in := d.Rule, op.In
+	if d.In[0] == d.In[1] { // one value, read along two orders of loops: two parameters
+		twin := &ir.Value{Type: d.In[0].Type}
+		in = append(slices.Clone(in), in[slices.Index(body.Params, d.In[0])])
+		body.Params, d.In[1] = append(body.Params, twin), twin
+	}
 	all := slices.Clone(r.Out[0])
 	for f := range r.Factors {
 		if !r.Out[0].Has(f) {
@@ -404,5 +409,5 @@ func productLoop(op *ir.Op) *ir.Op {
 	sum := b.Cast(b.ReduceTo("sum", product, r.Swap([]ir.Term{all}, r.Out[0]), d.Out[0].Type.Dims), d.Out[0].Type.DType)
 	body.Ops = slices.Concat(body.Ops[:at], b.Region.Ops, body.Ops[at+1:])
 	body.Replace(map[*ir.Value]*ir.Value{d.Out[0]: sum})
-	return &ir.Op{Row: op.Row, In: op.In, Out: op.Out, Attrs: &ir.FusionAttrs{Kind: "loop"}, Body: body, Pos: op.Pos}
+	return &ir.Op{Row: op.Row, In: in, Out: op.Out, Attrs: &ir.FusionAttrs{Kind: "loop"}, Body: body, Pos: op.Pos}
 }

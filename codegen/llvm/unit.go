@@ -2,6 +2,7 @@ package llvm
 
 import (
 	"fmt"
+	"slices"
 
 	"vitc/codegen/llvm/cpu"
 	"vitc/codegen/llvm/emit"
@@ -41,8 +42,9 @@ const (
 	temp
 )
 
+// operandRef is operand i, at the first of its places: productLoop reads one at two.
 func operandRef(op *ir.Op, i int) ref {
-	return ref{kind: operand, index: i, bytes: op.In[i].Type.Bytes()}
+	return ref{kind: operand, index: slices.Index(op.In, op.In[i]), bytes: op.In[i].Type.Bytes()}
 }
 
 func resultRef(op *ir.Op, i int) ref {
