@@ -17,10 +17,27 @@ func Check(u *Unit) diag.List {
 		c.guard(func() { c.checkDecl(d) })
 	}
 	for _, decl := range u.configs(Train) {
+		if p := openParam(decl); p != nil {
+			c.report(&diag.Diagnostic{Severity: diag.Warning, Code: codeMissing, Pos: p.At, Msg: fmt.Sprintf("`%s` is not checked: `%s` has no default", decl.Name.Name, p.Name.Name)})
+			continue
+		}
 		c.guard(func() { c.program(decl, Options{}) })
 	}
 	c.notYet()
 	return c.list.Sorted()
+}
+
+// openParam returns the first parameter of a block that has no default, nil if all have one.
+func openParam(decl *Config) *Param {
+	if decl.Params == nil {
+		return nil
+	}
+	for _, p := range decl.Params.List {
+		if p.Default == nil {
+			return p
+		}
+	}
+	return nil
 }
 
 // Lower builds the program of a train block. After errors there is none; warnings come with
