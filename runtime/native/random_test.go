@@ -255,4 +255,3 @@ func threadsAgree(t *testing.T, m *ir.Module) {
 func TestRandomLoops(t *testing.T) { randomly(t, 40, (*author).loops) }
 
 func TestRandomDots(t *testing.T) { randomly(t, 40, (*author).dot) }
-
