@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"vitc/ir/diag"
 )
 
 // example is a fenced block of the language's documentation.
@@ -55,10 +57,17 @@ func TestDocumentation(t *testing.T) {
 		switch e.mark {
 		case "vit":
 			checkExample(t, name, e.text)
+			compileExample(t, name, e.text)
 		case "vit fragment":
 			checkExample(t, name, "edition 1\n"+e.text)
 		case "vit error":
 			checkBroken(t, name, e)
+		}
+	}
+	for _, e := range examples(t, "../README.md") {
+		if e.mark == "vit" {
+			checkExample(t, "README.md", e.text)
+			compileExample(t, "README.md", e.text)
 		}
 	}
 	for _, mark := range []string{"vit", "vit fragment", "vit error"} {
@@ -77,6 +86,33 @@ func checkExample(t *testing.T, name, text string) {
 	if diff := cmp.Diff(text, string(formatted)); diff != "" {
 		t.Errorf("%s is not in canonical form:\n%s", name, diff)
 	}
+}
+
+// compileExample checks a file in full, and lowers its train blocks, but for what comes later.
+func compileExample(t *testing.T, name, text string) {
+	u, list := Load(name, []byte(text), func(string) ([]byte, error) { return nil, os.ErrNotExist })
+	if err := list.Err(); err != nil {
+		t.Errorf("%s: %v", name, err)
+		return
+	}
+	if err := Check(u).Err(); err != nil {
+		t.Errorf("%s does not check: %v", name, err)
+	}
+	for _, train := range u.Trains() {
+		if _, list := Lower(u, train, Options{}); list.Err() != nil && !onlyLater(list) {
+			t.Errorf("%s, train %s does not lower: %v", name, train, list.Err())
+		}
+	}
+}
+
+// onlyLater reports whether all that is wrong is that the compiler does not do it yet.
+func onlyLater(list diag.List) bool {
+	for _, d := range list {
+		if d.Severity == diag.Error && d.Code != codeLater {
+			return false
+		}
+	}
+	return true
 }
 
 func checkBroken(t *testing.T, name string, e example) {
