@@ -28,8 +28,10 @@ type Part struct {
 
 // Tensor is a parameter or state that a part itself holds.
 type Tensor struct {
-	Name string  `json:"name"`
-	Type ir.Type `json:"type"`
+	Name  string `json:"name"`
+	Type  string `json:"type"` // f32[width:16]
+	Size  int    `json:"size"`
+	Bytes int    `json:"bytes"`
 }
 
 // Depth is how many parts a part stands in.
@@ -149,7 +151,7 @@ func (m *measuring) leaf(leaf ir.Leaf, inProducts bool) {
 	root, _, _ := strings.Cut(path, ".")
 	m.roots[root] = true
 	own := m.part(path)
-	own.Tensors = append(own.Tensors, Tensor{name, leaf.Type})
+	own.Tensors = append(own.Tensors, Tensor{name, leaf.Type.String(), leaf.Type.Size(), leaf.Type.Bytes()})
 	if leaf.Kind != ir.LeafParam {
 		return
 	}

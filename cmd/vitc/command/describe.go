@@ -63,7 +63,7 @@ func (a *app) printSummary(s *driver.Summary, tensors bool) {
 			continue
 		}
 		for _, x := range p.Tensors {
-			t.row(indent+"  ."+x.Name, x.Type.String(), count(x.Type.Size()), "", size(int64(x.Type.Bytes())))
+			t.row(indent+"  ."+x.Name, x.Type, count(x.Size), "", size(int64(x.Bytes)))
 		}
 	}
 	a.printf("%s\n", t.String())
