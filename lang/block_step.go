@@ -151,14 +151,13 @@ func (t *trainer) schedule(f *frame, steps *tensor) (*tensor, bool) {
 // no optimizer reads do not count.
 func (t *trainer) clipped(f *frame, leaves []*cell, grads []*ir.Value) []*ir.Value {
 	at := t.settings["clip"].Value.Pos()
-	b := f.build(at)
 	var sum *ir.Value
 	counts := make([]bool, len(leaves))
 	for i, l := range leaves {
 		if counts[i] = t.readsGradient(f, l); !counts[i] {
 			continue
 		}
-		b = f.build(at)
+		b := f.build(at)
 		g := b.Cast(grads[i], ir.F32)
 		s := b.SumAll(b.Mul(g, g))
 		if sum == nil {
@@ -167,7 +166,7 @@ func (t *trainer) clipped(f *frame, leaves []*cell, grads []*ir.Value) []*ir.Val
 			sum = b.Add(sum, s)
 		}
 	}
-	b = f.build(at)
+	b := f.build(at)
 	if sum == nil {
 		t.now.norm = b.Fill(ir.Literal(ir.F32, 0), nil)
 		return grads

@@ -32,10 +32,7 @@ func (f *frame) read(l *cell, at diag.Pos) value {
 	if left > 0 {
 		return f.report(&diag.Diagnostic{Code: codeOutside, Pos: at, Msg: fmt.Sprintf("`%s` is read outside its `repeat`", l.path)})
 	}
-	for _, a := range l.hidden {
-		t.axes = append(t.axes, a)
-	}
-	t.axes = append(t.axes, l.axes...)
+	t.axes = append(append(t.axes, l.hidden...), l.axes...)
 	return t
 }
 

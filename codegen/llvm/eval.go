@@ -164,9 +164,6 @@ func (k *nest) lanes(c cursor, v *ir.Value) value.Value {
 	return k.b.Splat(x, c.lanes)
 }
 
-// lanesOpen is the number of lanes of what has lanes.
-func (c *cursor) lanesOpen() int { return c.lanes }
-
 func (k *nest) compute(c cursor, v *ir.Value) value.Value {
 	if f := k.given[v]; f != nil {
 		return f(c)
