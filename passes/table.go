@@ -1,6 +1,11 @@
 package passes
 
-import "vitc/ir"
+import (
+	"fmt"
+	"slices"
+
+	"vitc/ir"
+)
 
 // table lists every pass in the order in which pipelines run them.
 var table []Pass
@@ -22,4 +27,26 @@ func init() {
 		{Name: "memory", Doc: "give every value its place, and state its own again", Phase: ir.Scheduled, Run: memory,
 			After: map[string]string{"fuse": "values inside kernels live in registers"}},
 	}
+	for target, names := range pipelines {
+		if err := misplaced(names); err != nil {
+			panic(fmt.Sprintf("pipeline of %s: %v", target, err))
+		}
+	}
+}
+
+// misplaced says which pass of a pipeline stands before one that it must follow. A pass that
+// stands several times is judged by its first place.
+func misplaced(names []string) error {
+	for i, name := range names {
+		p := Lookup(name)
+		if p == nil {
+			return fmt.Errorf("there is no pass %q", name)
+		}
+		for before, why := range p.After {
+			if at := slices.Index(names, before); at > i && slices.Index(names, name) == i {
+				return fmt.Errorf("%s stands before %s: %s", name, before, why)
+			}
+		}
+	}
+	return nil
 }
