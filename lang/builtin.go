@@ -45,7 +45,7 @@ var dtypeOrder = []string{"f32", "bf16", "f16", "real", "i32", "u8", "bool"}
 var builtins = map[string]*builtin{}
 
 func init() {
-	for _, rows := range [][]*builtin{listBuiltins(), pointBuiltins(), reduceBuiltins(), shapeBuiltins(), drawBuiltins(), otherBuiltins()} {
+	for _, rows := range [][]*builtin{listBuiltins(), pointBuiltins(), reduceBuiltins(), shapeBuiltins(), windowBuiltins(), solveBuiltins(), drawBuiltins(), otherBuiltins()} {
 		for _, b := range rows {
 			builtins[b.name] = b
 		}

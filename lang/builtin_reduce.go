@@ -92,32 +92,38 @@ func dot(f *frame, c *builtinCall) value {
 	}
 	for _, a := range over {
 		if !x.axes.has(a) || !y.axes.has(a) {
-			return f.oneSided(c, a, x, y)
+			return f.oneSided(c, 2, a, x, y)
 		}
 	}
+	return f.product(c.at, x, y, over)
+}
+
+// product sums products over axes that both operands have.
+func (f *frame) product(at diag.Pos, x, y *tensor, over axes) value {
 	out := x.axes.without(over).union(y.axes.without(over))
 	if hidden := hiddenOf(out); len(hidden) > 0 {
 		out = append(hidden, out.visible()...)
 	}
-	if !f.sizes(c.at, out, x, y) {
+	if !f.sizes(at, out, x, y) {
 		return bad{}
 	}
 	if len(over) == 0 && (x.axes.subset(y.axes) || y.axes.subset(x.axes)) {
-		return f.pointwise("mul", nil, x.d, out, c.at, x, y)
+		return f.pointwise("mul", nil, x.d, out, at, x, y)
 	}
-	v, w := f.full(x, c.at), f.full(y, c.at)
-	return &tensor{axes: out, d: x.d, v: f.build(c.at).DotTo(v, w, rule(out, x.axes, y.axes), out.dims())}
+	v, w := f.full(x, at), f.full(y, at)
+	return &tensor{axes: out, d: x.d, v: f.build(at).DotTo(v, w, rule(out, x.axes, y.axes), out.dims())}
 }
 
-func (f *frame) oneSided(c *builtinCall, a axis, x, y *tensor) value {
+// oneSided reports an axis of argument i, contracted, that only one operand has.
+func (f *frame) oneSided(c *builtinCall, i int, a axis, x, y *tensor) value {
 	which, fix := "first", "sum(a, over: "+a.name+") beforehand"
 	if y.axes.has(a) {
 		which, fix = "second", "sum(b, over: "+a.name+") beforehand"
 	}
-	at := c.pos[2]
-	if n := c.axisPlace(2, a.name); n.Valid() {
+	at := c.pos[i]
+	if n := c.axisPlace(i, a.name); n.Valid() {
 		at = n
 	}
-	return f.report(&diag.Diagnostic{Code: codeContract, Pos: at, Msg: fmt.Sprintf("only the %s operand of `dot` has axis `%s`", which, a.name),
+	return f.report(&diag.Diagnostic{Code: codeContract, Pos: at, Msg: fmt.Sprintf("only the %s operand of `%s` has axis `%s`", which, c.name, a.name),
 		Label: fmt.Sprintf("%s and %s", x, y), Fix: fix})
 }
