@@ -1,0 +1,178 @@
+package testsuite
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"vitc/driver"
+	"vitc/ir/diag"
+	"vitc/lang"
+	"vitc/runtime/train"
+)
+
+// TestLibraryIsDocumented: every declaration of the library has a comment, and a synopsis
+// that fits a line of `vitc doc`.
+func TestLibraryIsDocumented(t *testing.T) {
+	for _, f := range library(t) {
+		if f.Doc == "" {
+			t.Errorf("%s has no comment at its head", f.Name)
+		}
+		for _, x := range f.Declarations {
+			if strings.TrimSpace(x.Doc) == "" {
+				t.Errorf("%s.%s has no comment", f.Name, x.Name)
+			}
+			if x.Signature == "" || strings.Contains(x.Signature, "\n}") {
+				t.Errorf("%s.%s has the signature %q", f.Name, x.Name, x.Signature)
+			}
+		}
+	}
+}
+
+func library(t *testing.T) []*lang.Documentation {
+	t.Helper()
+	files, err := driver.Library()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// TestLibraryExamples checks every example of the library's comments, and that the main parts
+// have one.
+func TestLibraryExamples(t *testing.T) {
+	with := map[string]bool{}
+	for _, f := range library(t) {
+		checkExamples(t, f.Name, f.Doc)
+		for _, x := range f.Declarations {
+			name := f.Name + "." + x.Name
+			with[name] = checkExamples(t, name, x.Doc) > 0
+		}
+	}
+	for _, name := range strings.Fields(`nn.Linear nn.LayerNorm nn.Attention nn.Mlp nn.BatchNorm vit.ViT vit.Block vit.ParallelBlock
+		vit.Encoder vit.Tok vit.Map vit.TextTower optim.Sgd optim.Adam optim.AdamW optim.Adafactor optim.cosine optim.rsqrt
+		loss.softmax_xent loss.sigmoid_xent loss.distil loss.contrastive metrics.TopK metrics.Ece augment.mixup augment.rand_augment`) {
+		if !with[name] {
+			t.Errorf("%s shows no use", name)
+		}
+	}
+}
+
+// checkExamples checks the examples of a comment, its runs of indented lines, and counts them.
+func checkExamples(t *testing.T, name, doc string) int {
+	n := 0
+	for _, paragraph := range strings.Split(doc, "\n\n") {
+		if !strings.HasPrefix(paragraph, "    ") {
+			continue
+		}
+		n++
+		t.Run(name, func(t *testing.T) {
+			text := strings.ReplaceAll(strings.TrimPrefix(paragraph, "    "), "\n    ", "\n")
+			checkProgram(t, programOf(text))
+		})
+	}
+	return n
+}
+
+// checkProgram demands that a program is right, and lowers its train blocks.
+func checkProgram(t *testing.T, text string) {
+	t.Helper()
+	u, list := lang.Load("example.vit", []byte(text), nil)
+	if list.Errors() == 0 {
+		list = lang.Check(u)
+	}
+	for _, name := range u.Trains() {
+		if list.Errors() > 0 {
+			break
+		}
+		p, errs := lang.Lower(u, name, lang.Options{})
+		if list = append(list, errs...); p != nil {
+			list = append(list, train.CheckData(p)...)
+		}
+	}
+	if list.Errors() > 0 {
+		var b strings.Builder
+		_ = list.Render(&b, func(string) []byte { return []byte(text) })
+		t.Errorf("%s\n%s", b.String(), text)
+	}
+}
+
+var (
+	declares   = regexp.MustCompile(`^(model|module|data|train|eval|fn|use) `)
+	setting    = regexp.MustCompile(`^(optimizer|rate|stages)\b`)
+	keptInside = regexp.MustCompile(`^(let \w+ = (\w+\.)?[A-Z]|param |state |axis )`)
+)
+
+// programOf completes an example: declarations are a program, a setting stands in a train or
+// data block, and anything else in a module of a few axes.
+func programOf(example string) string {
+	const head = "edition 1\nuse vit, nn, loss, optim, augment, metrics\n\n"
+	if declares.MatchString(example) {
+		return head + example + "\n"
+	}
+	if key := setting.FindString(example); key != "" {
+		settings := map[string]string{"optimizer": "optimizer: optim.AdamW", "rate": "rate: optim.flat(peak: 1e-3)", "stages": "stages: []"}
+		settings[key] = example
+		return head + strings.NewReplacer("OPTIMIZER", settings["optimizer"], "RATE", settings["rate"], "STAGES", settings["stages"]).Replace(trainExample)
+	}
+	var members, body []string
+	for _, line := range strings.Split(example, "\n") {
+		if keptInside.MatchString(line) {
+			members = append(members, line)
+		} else {
+			body = append(body, line)
+		}
+	}
+	if len(body) == 0 {
+		body = []string{"x"}
+	}
+	return head + strings.NewReplacer("MEMBERS", strings.Join(members, "\n"), "BODY", strings.Join(body, "\n")).Replace(moduleExample)
+}
+
+const trainExample = `data pictures -> (image: u8[row: 32, col: 32, channel: 3], label: i32[]) {
+  source: folder(path: "pictures")
+  STAGES
+}
+
+train example {
+  let net = vit.ViT(image: 32, patch: 8, width: 16, depth: 2, heads: 2, mlp: 32, classes: 10)
+  data: pictures
+  batch: 8
+  steps: 100
+  OPTIMIZER
+  RATE
+  fn (image: u8[batch, row, col, channel], label: i32[batch]) {
+    mean(loss.softmax_xent(net(augment.pixels(image)), real(one_hot(label, net.classes)), over: classes))
+  }
+}
+`
+
+const moduleExample = `module Example(seq: axis, width: axis, heads: axis, mlp: axis, embed: axis, classes: axis, row: axis, col: axis, channel: axis) {
+  MEMBERS
+  fn (x: [batch, seq, width], image: u8[batch, row, col, channel], logits: [batch, classes], label: i32[batch]) {
+    BODY
+  }
+}
+
+model example = Example(seq: 4, width: 16, heads: 2, mlp: 32, embed: 16, classes: 10, row: 8, col: 8, channel: 3)
+`
+
+// TestExamplesCanFail: the check of examples finds mistakes of each kind.
+func TestExamplesCanFail(t *testing.T) {
+	for _, bad := range []string{
+		"model m = vit.ViT(...vit.Ti, image: 225, classes: 10)", "rate: optim.cosine(warmup: 10)", "optimizer: optim.AdamV",
+		"stages: [augment.shift(by: -1)]", "dot(x, logits, over: mlp)", "let up = nn.Linear(width, mlp)\nup(logits)",
+	} {
+		text := programOf(bad)
+		u, list := lang.Load("example.vit", []byte(text), nil)
+		if list.Errors() == 0 {
+			list = append(diag.List{}, lang.Check(u)...)
+		}
+		if p, _ := lang.Lower(u, "example", lang.Options{}); p != nil {
+			list = append(list, train.CheckData(p)...)
+		}
+		if list.Errors() == 0 {
+			t.Errorf("%q passes", bad)
+		}
+	}
+}
