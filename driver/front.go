@@ -58,15 +58,18 @@ func Load(s *Sources, q Source) (*ir.Program, diag.List, error) {
 	return p, list, failure(list)
 }
 
-// lastBatches counts the examples of the evaluations and returns the size of each one's last
-// batch where it is smaller. Data that cannot be opened is passed over: a program is built
-// where its data need not be, and a run reports it.
+// lastBatches gives each evaluation the further batch sizes it needs: that of its last,
+// smaller batch where its data can be counted here; else single examples, of which a last
+// batch of any size is made up.
 func lastBatches(p *ir.Program) map[string][]int {
 	sizes := map[string][]int{}
 	for i := range p.Evals {
 		e := &p.Evals[i]
 		n, err := train.Examples(&e.Data)
-		if rest := n % e.Batch; err == nil && rest > 0 {
+		switch rest := n % e.Batch; {
+		case err != nil && e.Batch > 1:
+			sizes[e.Name] = []int{1}
+		case err == nil && rest > 0:
 			sizes[e.Name] = []int{rest}
 		}
 	}
