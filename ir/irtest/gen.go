@@ -99,7 +99,7 @@ var (
 	smoothKinds = []kind{{"unary", (*gen).unary}, {"unary", (*gen).unary}, {"binary", (*gen).binary}, {"binary", (*gen).binary},
 		{"positive", (*gen).positive}, {"broadcast", (*gen).broadcast}, {"permute", (*gen).permute}, {"split", (*gen).split},
 		{"merge", (*gen).merge}, {"sum", (*gen).sum}, {"dot", (*gen).dot}, {"dot", (*gen).dot}, {"move", (*gen).move},
-		{"concat", (*gen).concat}, {"gather", (*gen).gather}, {"scatter", (*gen).scatter}, {"noise", (*gen).noise},
+		{"windows", (*gen).windows}, {"concat", (*gen).concat}, {"gather", (*gen).gather}, {"scatter", (*gen).scatter}, {"noise", (*gen).noise},
 		{"position", (*gen).position}}
 	kinkKinds = []kind{{"kink", (*gen).kink}, {"choose", (*gen).choose}, {"extreme", (*gen).extreme}, {"argmax", (*gen).argmax}}
 )

@@ -182,6 +182,24 @@ func (g *gen) dot() {
 	g.put(g.b.DotTo(x.v, y.v, ir.MustRule(xs+","+string(ys)+"->"+out), outDims), float64(contracted)*x.mag*y.mag)
 }
 
+// windows lays out windows along a dim, and may sum them up again.
+func (g *gen) windows() {
+	x, ok := g.pickWhere(func(v *ir.Value) bool { return ranked(v) && v.Type.Rank() < 4 })
+	if !ok {
+		return
+	}
+	a := ir.WindowAttrs{Dim: g.count("dim", 0, x.v.Type.Rank()-1), Size: g.count("window", 1, 3), Stride: g.count("stride", 1, 3), Lo: g.count("lo", 0, 2)}
+	n := x.v.Type.Dims[a.Dim].Size
+	count := g.count("windows", 1, n)
+	if a.Hi = (count-1)*a.Stride + a.Size - n - a.Lo; x.v.Type.Size()/n*count*a.Size > maxSize {
+		return
+	}
+	y := g.put(g.b.Window(x.v, a, "window", "within"), x.mag)
+	if g.flip("unwindow") {
+		g.put(g.b.Apply("unwindow", &a, &x.v.Type, y.v), float64(a.Size)*x.mag)
+	}
+}
+
 // move slices, pads or rolls along a dim.
 func (g *gen) move() {
 	x, ok := g.pickWhere(ranked)
