@@ -199,7 +199,17 @@ model gap = vit.Gap(8, 2, 16)
 model tok = vit.Tok(8, 2, 16)
 model map = vit.Map(8, 2, 16)
 model whole = vit.ViT(image: 8, patch: 4, width: 8, depth: 2, heads: 2, mlp: 16, classes: 3, position: vit.SinCos2d, pool: vit.Map, representation: 4)
+model conv = Filters()
+model hybrid = vit.ViT(image: 32, patch: 1, width: 8, depth: 2, heads: 2, mlp: 16, classes: 3, stem: vit.ResNet(stages: [2, 1]))
+model hybrid_bn = vit.ViT(image: 32, patch: 1, width: 8, depth: 2, heads: 2, mlp: 16, classes: 3, stem: vit.ResNet(stages: [1, 1, 2], norm: nn.BatchNorm))
+model root_only = vit.ViT(image: 32, patch: 8, width: 8, depth: 2, heads: 2, mlp: 16, classes: 3, stem: vit.ResNet(stages: []))
 model text = vit.TextTower(vocab: 100, length: 6, width: 8, depth: 2, heads: 2, mlp: 16, embed: 4)
+
+module Filters() {
+  axis channel = 2
+  let down = nn.Conv(channel, 4, kernel: 5, stride: 2, pad: "valid", bias: true)
+  fn (x: [batch, row: 9, col: 8, channel]) -> [batch, row: 3, col: 2, to: 4] { down(x) }
+}
 
 module Pictures() {
   axis row = 2
