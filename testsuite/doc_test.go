@@ -11,8 +11,8 @@ import (
 	"vitc/runtime/train"
 )
 
-// TestLibraryIsDocumented: every declaration of the library has a comment, and a synopsis
-// that fits a line of `vitc doc`.
+// TestLibraryIsDocumented: every declaration of the library has a comment, and a signature
+// without its body.
 func TestLibraryIsDocumented(t *testing.T) {
 	for _, f := range library(t) {
 		if f.Doc == "" {

@@ -130,12 +130,20 @@ func indented(text, indent string) string {
 	return strings.Join(lines, "\n")
 }
 
-// synopsis is a comment's first sentence, or its first paragraph where it has none.
+// maxSynopsis is how many bytes of a comment an index shows.
+const maxSynopsis = 84
+
+// synopsis is a comment's first sentence, or its first paragraph where it has none, or as many
+// of its words as fit an index.
 func synopsis(doc string) string {
 	paragraph, _, _ := strings.Cut(doc, "\n\n")
 	text := strings.Join(strings.Fields(paragraph), " ")
 	if i := strings.Index(text, ". "); i >= 0 {
-		return text[:i]
+		text = text[:i]
+	}
+	if len(text) > maxSynopsis {
+		end := max(strings.LastIndexByte(text[:maxSynopsis-len("...")], ' '), 0)
+		return strings.TrimRight(text[:end], ",:;") + "..."
 	}
 	return strings.TrimRight(text, ".:")
 }
