@@ -28,20 +28,23 @@ func (r *Run) fields(ds *data.Dataset, buffers [][]byte) map[string][]byte {
 	return inputs
 }
 
-// call runs a function, giving it those of the fields, the seed and the number of steps that
-// it takes, and reads its results. The step under way is never cut short: the context of
-// the call is not the run's.
-func (r *Run) call(name string, fields map[string][]byte) ([]Metric, error) {
+// call runs a function, giving it those of the fields, the seed, the number of steps and the
+// results of earlier evaluations that it takes. The step under way is never cut short: the
+// context of the call is not the run's.
+func (r *Run) call(name string, fields map[string][]byte) ([]codegen.Result, error) {
 	fn := r.p.Module.Func(name)
 	if fn == nil {
 		return nil, machineError(name, errors.New("the program has no such function"))
 	}
 	inputs := map[string][]byte{}
 	for _, port := range fn.Args {
-		if port.Role != ir.RoleInput {
-			continue
-		}
+		earlier, isEarlier := r.earlier[port.Name]
 		switch bytes, ok := fields[port.Name]; {
+		case port.Role == ir.RoleMetric && isEarlier:
+			inputs[port.Name] = earlier
+		case port.Role == ir.RoleMetric:
+			return nil, machineError(name, fmt.Errorf("it needs %s, of an evaluation that has not run yet", port.Name))
+		case port.Role != ir.RoleInput:
 		case ok:
 			inputs[port.Name] = bytes
 		case port.Name == inputSeed:
@@ -56,20 +59,19 @@ func (r *Run) call(name string, fields map[string][]byte) ([]Metric, error) {
 	if err != nil {
 		return nil, machineError(name, err)
 	}
-	return scalars(name, results)
+	return results, nil
 }
 
-// scalars reads results that are single numbers.
-func scalars(fn string, results []codegen.Result) ([]Metric, error) {
-	list := make([]Metric, len(results))
-	for i, res := range results {
-		x, ok := scalar(res)
-		if !ok {
-			return nil, machineError(fn, fmt.Errorf("its result %s is %s, a metric is a single number", res.Name, res.Type))
+// scalars reads the results that are single numbers: those that are reported. Others, such as
+// the weights of a linear probe, are for later evaluations.
+func scalars(results []codegen.Result) []Metric {
+	var list []Metric
+	for _, res := range results {
+		if x, ok := scalar(res); ok {
+			list = append(list, Metric{res.Name, x})
 		}
-		list[i] = Metric{res.Name, x}
 	}
-	return list, nil
+	return list
 }
 
 func scalar(res codegen.Result) (float64, bool) {

@@ -7,8 +7,10 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"vitc/codegen"
 	"vitc/ir"
 	"vitc/ir/diag"
 	"vitc/runtime/data"
@@ -60,9 +62,23 @@ func (e *evaluation) largest(n int) int {
 // prefix begins the names of the evaluation's functions.
 func (e *evaluation) prefix() string { return "eval." + e.Name }
 
-// evaluate makes one pass over the evaluation's data. An interrupt ends it between batches.
+// evaluate makes one pass over the evaluation's data and reports what it gives. An interrupt
+// ends it between batches.
 func (r *Run) evaluate(ctx context.Context, e *evaluation) ([]Metric, error) {
 	start := time.Now()
+	results, err := r.measure(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	metrics := scalars(results)
+	return metrics, r.o.Observer.Eval(Eval{Name: e.Name, Step: r.step, Last: r.step == r.steps, Metrics: metrics, Seconds: time.Since(start).Seconds()})
+}
+
+// measure computes an evaluation's results and keeps them for those that read them.
+func (r *Run) measure(ctx context.Context, e *evaluation) ([]codegen.Result, error) {
+	if err := r.measureEarlier(ctx, e); err != nil {
+		return nil, err
+	}
 	if _, err := r.call(e.prefix()+".init", nil); err != nil {
 		return nil, err
 	}
@@ -73,7 +89,53 @@ func (r *Run) evaluate(ctx context.Context, e *evaluation) ([]Metric, error) {
 	if err != nil {
 		return nil, err
 	}
-	return results, r.o.Observer.Eval(Eval{Name: e.Name, Step: r.step, Last: r.step == r.steps, Metrics: results, Seconds: time.Since(start).Seconds()})
+	if r.earlier == nil {
+		r.earlier = map[string][]byte{}
+	}
+	for _, res := range results {
+		r.earlier[e.Name+"."+res.Name] = res.Data
+	}
+	return results, nil
+}
+
+// measureEarlier computes, without reporting it, what the evaluation reads of others and this
+// step has not given: theirs may come less often, or have come before the run was resumed.
+func (r *Run) measureEarlier(ctx context.Context, e *evaluation) error {
+	for _, name := range e.reads(r.p.Module) {
+		if r.earlier[name] != nil {
+			continue
+		}
+		i := slices.IndexFunc(r.evals, func(o *evaluation) bool { return o != e && strings.HasPrefix(name, o.Name+".") })
+		if i < 0 {
+			return machineError(e.prefix(), fmt.Errorf("nothing provides its input %s", name))
+		}
+		if _, err := r.measure(ctx, r.evals[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reads lists the results of earlier evaluations that the functions take.
+func (e *evaluation) reads(m *ir.Module) []string {
+	var names []string
+	for _, n := range e.sizes {
+		names = append(names, metricArgs(m.Func(e.Funcs[n]))...)
+	}
+	return append(names, metricArgs(m.Func(e.prefix()+".result"))...)
+}
+
+func metricArgs(f *ir.Func) []string {
+	if f == nil {
+		return nil
+	}
+	var names []string
+	for _, port := range f.Args {
+		if port.Role == ir.RoleMetric {
+			names = append(names, port.Name)
+		}
+	}
+	return names
 }
 
 // accumulate feeds every example of the evaluation's data, once and in order.

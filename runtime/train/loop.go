@@ -59,18 +59,18 @@ func (r *Run) takeStep(loader *data.Loader) error {
 		return dataError(&r.p.Train.Data, err)
 	}
 	began := time.Now()
-	results, err := r.call(fnStep, r.fields(r.data, batch.Fields))
+	out, err := r.call(fnStep, r.fields(r.data, batch.Fields))
 	if err != nil {
 		return err
 	}
 	took := time.Since(began)
-	r.step, r.metrics = r.step+1, results
+	r.step, r.metrics, r.earlier = r.step+1, scalars(out), nil
 	r.trained += took + began.Sub(asked)
 	r.trainSteps++
-	if len(results) > 0 && !isFinite(results[0].Value) {
-		return r.diverged(fmt.Sprintf("the %s is %s", results[0].Name, nonFinite(results[0].Value)))
+	if first := r.metrics; len(first) > 0 && !isFinite(first[0].Value) {
+		return r.diverged(fmt.Sprintf("the %s is %s", first[0].Name, nonFinite(first[0].Value)))
 	}
-	return r.o.Observer.Step(Step{Step: r.step, Metrics: results, Seconds: took.Seconds(), Waited: began.Sub(asked).Seconds()})
+	return r.o.Observer.Step(Step{Step: r.step, Metrics: r.metrics, Seconds: took.Seconds(), Waited: began.Sub(asked).Seconds()})
 }
 
 func isFinite(x float64) bool { return x-x == 0 }
@@ -104,11 +104,11 @@ func (r *Run) stopped(err error) error {
 func (r *Run) finish(ctx context.Context) ([]Metric, error) {
 	var all []Metric
 	for _, e := range r.evals {
-		results, err := r.evaluate(ctx, e)
+		metrics, err := r.evaluate(ctx, e)
 		if err != nil {
 			return nil, err
 		}
-		for _, m := range results {
+		for _, m := range metrics {
 			all = append(all, Metric{e.Name + "." + m.Name, m.Value})
 		}
 	}

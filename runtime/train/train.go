@@ -102,8 +102,9 @@ type Run struct {
 	step       int // steps done
 	savedStep  int // of the last checkpoint, -1 if there is none
 	savedPath  string
-	pending    string   // the evaluation that was interrupted, "" if none
-	metrics    []Metric // of the last step
+	earlier    map[string][]byte // results of evaluations by name, for those that follow
+	pending    string            // the evaluation that was interrupted, "" if none
+	metrics    []Metric          // of the last step
 	trained    time.Duration
 	trainSteps int // taken by this process
 }

@@ -409,3 +409,75 @@ func TestCheckpointOfAnotherModel(t *testing.T) {
 		t.Errorf("error %v, want %s: another model", err, train.CodeCheckpoint)
 	}
 }
+
+// follower is an evaluation that reads results of `test`: a number, and a tensor that is not
+// reported.
+const follower = `
+func @eval.after.init() -> (f32[] acc="after.sum") {
+  %a: f32[] = sub 0, 0
+  yield %a
+}
+func @eval.after.1(%sum: f32[] acc="after.sum", %label: i32[batch:1] input="label", %mean: f32[] metric="test.mean", %pair: f32[two:2] metric="test.pair") -> (
+    f32[] acc="after.sum") {
+  %y: f32[batch:1] = cast %label
+  %l: f32[] = reduce %y [b->] kind=sum
+  %d: f32[] = sub %l, %mean
+  %q: f32[] = mul %d, %d
+  %p: f32[] = reduce %pair [t->] kind=sum
+  %e: f32[] = mul %q, %p
+  %m: f32[] = add %sum, %e
+  yield %m
+}
+func @eval.after.result(%sum: f32[] acc="after.sum") -> (f32[] metric="spread") {
+  %m: f32[] = add %sum, 0
+  yield %m
+}`
+
+// TestEvaluationOfAnEvaluation: results reach the evaluation that reads them, be it at a step
+// at which the earlier one is not due, and whatever was interrupted.
+func TestEvaluationOfAnEvaluation(t *testing.T) {
+	p := program(t)
+	text := strings.NewReplacer(`(f32[] metric="seen", f32[] metric="mean")`, `(f32[] metric="seen", f32[two:2] metric="pair", f32[] metric="mean")`,
+		"yield %n, %m\n}"+follower, "%pair: f32[two:2] = broadcast %n [->t]\n  yield %n, %pair, %m\n}"+follower).Replace(source + follower)
+	module, err := ir.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Module = module
+	after := p.Evals[0]
+	after.Name, after.Batch, after.Every, after.Funcs, after.Metrics = "after", 1, 4, map[int]string{1: "eval.after.1"}, []string{"spread"}
+	p.Evals = append(p.Evals, after)
+	// Labels 0 1 2 0 1 2 0 1: the squares around the mean 7/8 sum to 11 - 49/8, twice 8 of it.
+	const want = "eval after at %d: [{spread 78}] last %v"
+	for _, at := range []int{0, -1} { // -1: while the evaluation at step 4 is under way
+		l, out := &log{}, t.TempDir()
+		ctx, cancel := context.WithCancel(context.Background())
+		l.stop = func(event int) {
+			if event == at {
+				cancel()
+			}
+		}
+		if _, err := run(t, ctx, p, train.Options{Out: out, Observer: l}); at < 0 {
+			if !errors.Is(err, train.ErrInterrupted) {
+				t.Fatalf("error %v, want ErrInterrupted", err)
+			}
+			l.stop = nil
+			_, err = run(t, context.Background(), p, train.Options{Out: out, Resume: true, Observer: l})
+			if err != nil {
+				t.Fatal(err)
+			}
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, line := range l.lines {
+			if strings.HasPrefix(line, "eval after") {
+				got = append(got, line)
+			}
+		}
+		if want := []string{fmt.Sprintf(want, 4, false), fmt.Sprintf(want, 8, false), fmt.Sprintf(want, 12, true)}; !slices.Equal(got, want) {
+			t.Errorf("told %q\nwant %q", got, want)
+		}
+		cancel()
+	}
+}
