@@ -1,152 +1,76 @@
 package testsuite
 
 import (
-	"context"
-	"encoding/binary"
-	"fmt"
 	"math"
-	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-
-	"vitc/bench"
-	"vitc/codegen"
-	"vitc/driver"
-	"vitc/lang"
 )
 
-// hybrids are ViTs with a ResNet before them: convolutions, a pool, group or batch norm, and
-// a stage with a loop of blocks.
-const hybrids = `edition 1
-use nn, vit, loss, optim, augment, metrics
-
-data pictures -> (image: u8[row: 16, col: 16, channel: 3], label: i32[]) { source: idx(images: "i", labels: "l") }
-
-train tiny {
-  let net = vit.ViT(image: 16, patch: 1, width: 16, depth: 1, heads: 2, mlp: 32, classes: 3, stem: vit.ResNet(stages: STAGES, norm: NORM))
-  data: pictures
-  batch: 3
-  steps: 10
-  precision: PRECISION
-  optimizer: optim.AdamW
-  rate: optim.flat(peak: 1e-3)
-
-  fn (image: u8[batch, row, col, channel], label: i32[batch]) {
-    mean(loss.softmax_xent(net(augment.pixels(image)), real(one_hot(label, net.classes)), over: classes))
-  }
+// hybrid is a ViT behind a ResNet stem. published counts millions of parameters with a head of
+// 1,000 classes, as timm's tables print them for the same architectures.
+type hybrid struct {
+	file      string
+	vit       string // the row of the zoo with the same encoder
+	stages    []int
+	patch     int
+	published float64
 }
 
-eval test of tiny {
-  data: pictures
-  batch: 3
-  let mean_loss = metrics.Mean()
-  fn (image: u8[batch, row, col, channel], label: i32[batch]) {
-    mean_loss(f32(loss.softmax_xent(net(augment.pixels(image)), real(one_hot(label, net.classes)), over: classes)))
-  }
-  fn result() { (loss: mean_loss.result()) }
-}
-`
-
-// hybridRun is what some steps and an evaluation give.
-type hybridRun struct {
-	losses []float64
-	avg    []float32 // the first norm's running average, where it has one
+var hybrids = []hybrid{
+	{"r_ti16", "ti16", nil, 8, 6.34},
+	{"r26_s32", "s16", []int{2, 2, 2, 2}, 1, 36.43},
+	{"r26_b32", "b16", []int{2, 2, 2, 2}, 1, 101.38},
+	{"r50_b16", "b16", []int{3, 4, 9}, 1, 98.66},
+	{"r50_l32", "l16", []int{3, 4, 6, 3}, 1, 328.99},
 }
 
-func runHybrid(t *testing.T, src, target string) hybridRun {
-	t.Helper()
-	unit, list := lang.Load("hybrid.vit", []byte(src), func(string) ([]byte, error) { return nil, os.ErrNotExist })
-	if list.Err() != nil {
-		t.Fatal(list)
-	}
-	p, list := lang.Lower(unit, "tiny", lang.Options{})
-	if list.Err() != nil {
-		t.Fatal(list)
-	}
-	tg, _, err := driver.ChooseTarget(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	built, err := driver.Build(context.Background(), p, tg, driver.MachineOptions{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := built.Open(driver.MachineOptions{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	return stepHybrid(t, m)
-}
-
-func stepHybrid(t *testing.T, m codegen.Machine) (r hybridRun) {
-	t.Helper()
-	call := func(fn string, inputs map[string][]byte) []codegen.Result {
-		out, err := m.Call(context.Background(), fn, inputs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out
-	}
-	image, label := make([]byte, 3*16*16*3), make([]byte, 3*4)
-	for i := range image {
-		image[i] = byte(i * i % 251)
-	}
-	for i := range 3 {
-		binary.LittleEndian.PutUint32(label[4*i:], uint32(i))
-	}
-	inputs := map[string][]byte{"image": image, "label": label}
-	train := map[string][]byte{"image": image, "label": label, "steps": binary.LittleEndian.AppendUint32(nil, math.Float32bits(10))}
-	call("init", map[string][]byte{"seed": make([]byte, 8)})
-	for range 4 {
-		for _, x := range call("step", train) {
-			if x.Name == "loss" {
-				r.losses = append(r.losses, float64(bench.Floats(x.Data)[0]))
+// resnet counts the stem's convolutions without biases and the gain and shift of each norm, and
+// gives the channels and the side of what it hands on.
+func (h hybrid) resnet() (count, channels, side int) {
+	conv := func(kernel, from, to int) int { return kernel*kernel*from*to + 2*to }
+	count, channels, side = conv(7, 3, 64), 64, 224/4
+	for i, blocks := range h.stages {
+		mid, out := 64<<i, 256<<i
+		for b := range blocks {
+			count += conv(1, channels, mid) + conv(3, mid, mid) + conv(1, mid, out)
+			if b == 0 {
+				count += conv(1, channels, out)
 			}
+			channels = out
+		}
+		if i > 0 {
+			side /= 2
 		}
 	}
-	call("eval.test.init", nil)
-	call("eval.test", inputs)
-	for _, x := range call("eval.test.result", nil) {
-		r.losses = append(r.losses, float64(bench.Floats(x.Data)[0]))
-	}
-	if b, err := m.Leaf("net.stem.norm1.avg"); err == nil {
-		r.avg = bench.Floats(b)
-	}
-	return r
+	return count, channels, side
 }
 
-// A hybrid trains and is evaluated natively as the interpreter says, with either norm. In bf16
-// sums that are added in another order round to neighbours.
+func (h hybrid) parameters(a architecture, classes int) int {
+	stem, channels, side := h.resnet()
+	grid := side / h.patch
+	embed := h.patch*h.patch*channels*a.width + a.width + grid*grid*a.width
+	plain := a.patch*a.patch*3*a.width + a.width + a.tokens()*a.width
+	return stem + embed + a.body() - plain + a.poolSize() + a.width*classes + classes
+}
+
 func TestHybrids(t *testing.T) {
-	for _, c := range []struct {
-		stages, norm, precision string
-		within                  float64
-	}{
-		{"[1, 1]", "nn.GroupNorm", "f32", 1e-4},
-		{"[2]", "nn.GroupNorm(groups: 16)", "f32", 1e-4},
-		{"[1, 2]", "nn.BatchNorm", "f32", 1e-4},
-		{"[1, 2]", "nn.BatchNorm", "bf16", 2e-3},
-	} {
-		t.Run(fmt.Sprint(c.stages, c.norm, c.precision), func(t *testing.T) {
-			src := strings.NewReplacer("STAGES", c.stages, "NORM", c.norm, "PRECISION", c.precision).Replace(hybrids)
-			want, got := runHybrid(t, src, "ref"), runHybrid(t, src, "cpu")
-			if len(want.losses) != 5 || len(got.losses) != 5 || want.losses[0] == want.losses[3] {
-				t.Fatalf("losses %v and %v", want.losses, got.losses)
+	files, err := filepath.Glob(filepath.Join(root, "examples", "zoo", "r*_*.vit"))
+	if err != nil || len(files) != len(hybrids) {
+		t.Errorf("the table has %d hybrids, the zoo %s", len(hybrids), strings.Join(files, ", "))
+	}
+	for _, h := range hybrids {
+		for _, a := range zoo {
+			if a.file != h.vit {
+				continue
 			}
-			for i, w := range want.losses {
-				if !(math.Abs(got.losses[i]-w) <= c.within*max(1, w)) {
-					t.Errorf("loss %d is %g, the interpreter's %g", i, got.losses[i], w)
-				}
+			if got, want := describeZoo(t, h.file).Parameters, h.parameters(a, a.classes); got != want {
+				t.Errorf("%s has %d parameters, want %d", h.file, got, want)
 			}
-			if batch := strings.Contains(c.norm, "Batch"); batch != (len(want.avg) > 0) || batch && want.avg[0] == 0 {
-				t.Errorf("running averages %v", want.avg)
+			// The class token's own position is not a parameter here: one width less.
+			if got := float64(h.parameters(a, 1000)+a.width) / 1e6; math.Abs(got-h.published) > 0.005 {
+				t.Errorf("%s has %.3f M with 1,000 classes, published %.2f M", h.file, got, h.published)
 			}
-			for i, w := range want.avg {
-				if !(math.Abs(float64(got.avg[i]-w)) <= c.within) {
-					t.Errorf("running average %d is %g, the interpreter's %g", i, got.avg[i], w)
-				}
-			}
-		})
+		}
 	}
 }
