@@ -109,9 +109,9 @@ func (k *space) partialBuffers() (ms []*buffer) {
 // enterChunk moves the partial results on to the chunk's.
 func (k *loopNest) enterChunk(c cursor) cursor {
 	c = k.inner(c)
+	first := k.b.Mul(k.chunkAt, emit.Int(k.size(k.outer())))
 	for _, m := range k.partial {
-		size := k.size(k.outer())
-		c.shared.addr[m] = k.b.At(emit.F32, c.shared.address(m), k.b.Mul(k.chunkAt, emit.Int(size)))
+		c.shared.addr[m] = k.b.At(storedType(m.dtype), c.shared.address(m), first)
 	}
 	return c
 }
