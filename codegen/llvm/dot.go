@@ -25,7 +25,9 @@ import (
 func (u *unit) dot(op *ir.Op) {
 	g := newProduct(u, op)
 	if g == nil {
-		u.loop(productLoop(op))
+		loop, twin := productLoop(op)
+		u.loop(loop)
+		u.redirect(len(op.In), twin)
 		return
 	}
 	g.emit()
@@ -375,17 +377,19 @@ func (w *turns) turn(t, lo, hi, scratch value.Value) {
 }
 
 // productLoop is a gemm fusion as one of kind loop: both operands are spread over the axes of
-// the result and of K, multiplied and summed.
-func productLoop(op *ir.Op) *ir.Op {
+// the result and of K, multiplied and summed. The loop may have an operand more than op, which
+// is op's operand number twin once again.
+func productLoop(op *ir.Op) (loop *ir.Op, twin int) {
 	m := map[*ir.Value]*ir.Value{}
 	body := op.Body.Clone(m)
 	at := slices.IndexFunc(body.Ops, func(o *ir.Op) bool { return o.Row.Name == "dot" })
 	d := body.Ops[at]
 	r, in := d.Rule, op.In
 	if d.In[0] == d.In[1] { // one value, read along two orders of loops: two parameters
-		twin := &ir.Value{Type: d.In[0].Type}
-		in = append(slices.Clone(in), in[slices.Index(body.Params, d.In[0])])
-		body.Params, d.In[1] = append(body.Params, twin), twin
+		twin = slices.Index(body.Params, d.In[0])
+		in = append(slices.Clone(in), in[twin])
+		d.In[1] = &ir.Value{Type: d.In[0].Type}
+		body.Params = append(body.Params, d.In[1])
 	}
 	all := slices.Clone(r.Out[0])
 	for f := range r.Factors {
@@ -409,5 +413,5 @@ func productLoop(op *ir.Op) *ir.Op {
 	sum := b.Cast(b.ReduceTo("sum", product, r.Swap([]ir.Term{all}, r.Out[0]), d.Out[0].Type.Dims), d.Out[0].Type.DType)
 	body.Ops = slices.Concat(body.Ops[:at], b.Region.Ops, body.Ops[at+1:])
 	body.Replace(map[*ir.Value]*ir.Value{d.Out[0]: sum})
-	return &ir.Op{Row: op.Row, In: in, Out: op.Out, Attrs: &ir.FusionAttrs{Kind: "loop"}, Body: body, Pos: op.Pos}
+	return &ir.Op{Row: op.Row, In: in, Out: op.Out, Attrs: &ir.FusionAttrs{Kind: "loop"}, Body: body, Pos: op.Pos}, twin
 }

@@ -2,7 +2,6 @@ package llvm
 
 import (
 	"fmt"
-	"slices"
 
 	"vitc/codegen/llvm/cpu"
 	"vitc/codegen/llvm/emit"
@@ -42,9 +41,8 @@ const (
 	temp
 )
 
-// operandRef is operand i, at the first of its places: productLoop reads one at two.
 func operandRef(op *ir.Op, i int) ref {
-	return ref{kind: operand, index: slices.Index(op.In, op.In[i]), bytes: op.In[i].Type.Bytes()}
+	return ref{kind: operand, index: i, bytes: op.In[i].Type.Bytes()}
 }
 
 func resultRef(op *ir.Op, i int) ref {
@@ -76,6 +74,18 @@ func (u *unit) next() string {
 		return u.name
 	}
 	return fmt.Sprintf("%s_%d", u.name, len(u.calls))
+}
+
+// redirect has the calls read operand to where they read operand from. Operands are told apart
+// by number and never by value: other fusions, of other values, share the code.
+func (u *unit) redirect(from, to int) {
+	for _, c := range u.calls {
+		for i := range c.args {
+			if a := &c.args[i]; a.kind == operand && a.index == from {
+				a.index = to
+			}
+		}
+	}
 }
 
 // newUnit generates the code of a fusion.
