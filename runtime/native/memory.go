@@ -31,8 +31,11 @@ func newBlock(bytes int) (*block, error) {
 	return &block{mem}, nil
 }
 
-// addr is the first byte's address, 0 of an empty block.
-func (b *block) addr() uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b.mem))) }
+// first points at the first byte; it is nil of an empty block.
+func (b *block) first() unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b.mem)) }
+
+// addr is first as a number: the memory is not Go's to move.
+func (b *block) addr() uintptr { return uintptr(b.first()) }
 
 func (b *block) free() error {
 	if b == nil || b.mem == nil {

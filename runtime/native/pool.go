@@ -5,9 +5,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
-	"github.com/ebitengine/purego"
 	"golang.org/x/sys/unix"
+
+	"vitc/codegen/llvm/elfload"
 )
 
 // pool runs a kernel's tasks on some threads: that of the caller, and workers that live as
@@ -27,8 +29,9 @@ type pool struct {
 }
 
 type job struct {
-	kernel, args uintptr
-	tasks, run   int64 // run: tasks handed out at a time
+	kernel     uintptr
+	args       unsafe.Pointer // a pointer, as the collector must see that workers read the array
+	tasks, run int64          // run: tasks handed out at a time
 }
 
 // The parts of state.
@@ -43,7 +46,7 @@ const (
 type worker struct {
 	asleep  atomic.Bool
 	wake    chan struct{}
-	scratch uintptr
+	scratch unsafe.Pointer
 }
 
 // runsPerThread is how many runs of tasks a thread gets on average: more even out threads of
@@ -66,7 +69,7 @@ func newPool(threads, scratch int) (*pool, error) {
 		if i == 0 {
 			continue
 		}
-		w := &worker{wake: make(chan struct{}, 1), scratch: b.addr()}
+		w := &worker{wake: make(chan struct{}, 1), scratch: b.first()}
 		p.workers = append(p.workers, w)
 		p.done.Add(1)
 		go p.work(w)
@@ -75,10 +78,10 @@ func newPool(threads, scratch int) (*pool, error) {
 }
 
 // run does tasks [0, tasks) of a kernel and returns when all are done.
-func (p *pool) run(kernel, args uintptr, tasks int64) {
-	mine := p.scratch[0].addr()
+func (p *pool) run(kernel uintptr, args unsafe.Pointer, tasks int64) {
+	mine := p.scratch[0].first()
 	if tasks == 1 || len(p.workers) == 0 {
-		purego.SyscallN(kernel, args, 0, uintptr(tasks), mine)
+		elfload.Call(kernel, args, 0, tasks, mine)
 		return
 	}
 	p.job = job{kernel, args, tasks, max(1, tasks/int64(runsPerThread*(len(p.workers)+1)))}
@@ -98,14 +101,14 @@ func (p *pool) run(kernel, args uintptr, tasks int64) {
 }
 
 // take does runs of the job's tasks until none are left.
-func (p *pool) take(scratch uintptr) {
+func (p *pool) take(scratch unsafe.Pointer) {
 	j := p.job
 	for {
 		lo := p.next.Add(j.run) - j.run
 		if lo >= j.tasks {
 			return
 		}
-		purego.SyscallN(j.kernel, j.args, uintptr(lo), uintptr(min(lo+j.run, j.tasks)), scratch)
+		elfload.Call(j.kernel, j.args, lo, min(lo+j.run, j.tasks), scratch)
 	}
 }
 

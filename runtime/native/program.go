@@ -143,11 +143,11 @@ func (f *frame) run(r *run) {
 		r.ptrs[i] = f.at(&r.args[i])
 	}
 	if f.timer == nil {
-		f.pool.run(r.kernel, uintptr(unsafe.Pointer(&r.ptrs[0])), r.tasks)
+		f.pool.run(r.kernel, unsafe.Pointer(&r.ptrs[0]), r.tasks)
 		return
 	}
 	start := time.Now()
-	f.pool.run(r.kernel, uintptr(unsafe.Pointer(&r.ptrs[0])), r.tasks)
+	f.pool.run(r.kernel, unsafe.Pointer(&r.ptrs[0]), r.tasks)
 	f.timer(r.name, r.label, time.Since(start))
 }
 
