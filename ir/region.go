@@ -56,9 +56,14 @@ func (r *Region) Clone(m map[*Value]*Value) *Region {
 	return c
 }
 
-// Clone copies an op with its operands mapped by m, and enters its results into m.
+// Clone copies an op with its operands mapped by m, and enters its results into m. Attributes
+// are shared but for a scan's, the only ones that passes change.
 func (op *Op) Clone(m map[*Value]*Value) *Op {
 	c := *op
+	if a, ok := op.Attrs.(*ScanAttrs); ok {
+		own := *a
+		c.Attrs = &own
+	}
 	c.In = mapped(op.In, m)
 	c.Out = make([]*Value, len(op.Out))
 	for i, v := range op.Out {
