@@ -17,7 +17,8 @@ import (
 //  4. drop ops, stacked results, carries and bindings that nobody uses.
 //
 // 1 to 4 repeat until nothing changes. No float identity is used that NaN or infinity would
-// break, and sums keep their order.
+// break, but for roots of -infinity (see powers), and sums keep their order. -0 may become 0,
+// and the other way round.
 func simplify(m *ir.Module, _ *Context) {
 	for _, f := range m.Funcs {
 		simplifyRegion(f.Body)
@@ -209,7 +210,8 @@ func identities(_ *ir.Builder, op *ir.Op) *ir.Value {
 	return nil
 }
 
-// powers turns small whole exponents into products and square roots.
+// powers turns small whole exponents into products, and halves into square roots: these are as
+// pow but at -infinity, whose power is infinity or 0 and whose root is NaN.
 func powers(b *ir.Builder, op *ir.Op) *ir.Value {
 	if op.Row.Name != "pow" || op.In[1].Lit == nil {
 		return nil
