@@ -15,7 +15,7 @@ const (
 	CodeLLVM     = "V0702" // LLVM refused a module
 	CodeBundle   = "V0703" // a bundle is damaged or of another version
 	CodeCPU      = "V0704" // the code is for another machine
-	CodeIR       = "V0705" // IR text does not parse or verify
+	CodeIR       = "V0705" // IR text does not parse or verify, or is not yet what a pass needs
 	CodeTrain    = "V0706" // the program has no such train block, or several to choose from
 	CodeMemory   = "V0707" // the program does not fit the machine's memory
 	CodeFormat   = "V0801" // a file is not in canonical form

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"vitc/ir"
+	"vitc/ir/diag"
 	"vitc/passes"
 )
 
@@ -14,6 +15,10 @@ func runPasses(m *ir.Module, names []string, target string, after func(string, *
 	var crash *passes.Crash
 	if errors.As(err, &crash) {
 		return crashed(crash, target)
+	}
+	var early *passes.TooEarly
+	if errors.As(err, &early) {
+		return &diag.Diagnostic{Code: CodeIR, Msg: "cannot run " + early.Error(), Fix: "the passes in the order of vitc opt --list"}
 	}
 	return err
 }

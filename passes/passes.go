@@ -19,6 +19,9 @@ type Pass struct {
 	// After lists passes that must stand before this one in any pipeline that has both, each
 	// with the reason; checked at start.
 	After map[string]string
+	// Needs says what the pass needs and the module lacks, "" where it can be run; nil where
+	// it always can.
+	Needs func(*ir.Module) string
 	// Phase is the phase the module is in once the pass has run ("" leaves it).
 	Phase ir.Phase
 	Run   func(*ir.Module, *Context)
@@ -55,6 +58,11 @@ func (c *Crash) Error() string { return fmt.Sprintf("pass %s: %v", c.Pass, c.Err
 
 func (c *Crash) Unwrap() error { return c.Err }
 
+// TooEarly says that a pass was asked for before one whose work it needs.
+type TooEarly struct{ Pass, Needs string }
+
+func (e *TooEarly) Error() string { return fmt.Sprintf("pass %s: %s", e.Pass, e.Needs) }
+
 // Lookup finds a pass by name, nil if there is none.
 func Lookup(name string) *Pass {
 	for i := range table {
@@ -74,7 +82,7 @@ func Pipeline(target string) []string {
 }
 
 // Run takes the module through the named passes, verifying it before the first and after each.
-// On failure the error is a *Crash.
+// On failure the error is a *Crash, or a *TooEarly.
 func Run(m *ir.Module, names []string, o Options) error {
 	if err := ir.Verify(m); err != nil {
 		return &Crash{Pass: "input", Input: m.String(), Err: err}
@@ -84,6 +92,11 @@ func Run(m *ir.Module, names []string, o Options) error {
 		p := Lookup(name)
 		if p == nil {
 			return fmt.Errorf("there is no pass %q; passes: %s", name, strings.Join(Names(), ", "))
+		}
+		if p.Needs != nil {
+			if lack := p.Needs(m); lack != "" {
+				return &TooEarly{name, lack}
+			}
 		}
 		before := m.String()
 		start := time.Now()

@@ -22,9 +22,9 @@ func init() {
 		{Name: "autodiff", Doc: "replace grad by the reverse-mode gradient", Phase: ir.Differentiated, Run: autodiff},
 		{Name: "precision", Doc: "let real be f32 or bf16, as the train block says", Run: precision,
 			After: map[string]string{"autodiff": "gradients of real values are real"}},
-		{Name: "fuse", Doc: "group ops into kernels", Run: fuse,
+		{Name: "fuse", Doc: "group ops into kernels", Run: fuse, Needs: differentiated,
 			After: map[string]string{"precision": "a kernel's loads and stores have machine dtypes"}},
-		{Name: "memory", Doc: "give every value its place, and state its own again", Phase: ir.Scheduled, Run: memory,
+		{Name: "memory", Doc: "give every value its place, and state its own again", Phase: ir.Scheduled, Run: memory, Needs: machineTyped,
 			After: map[string]string{"fuse": "values inside kernels live in registers"}},
 	}
 	for target, names := range pipelines {
@@ -32,6 +32,33 @@ func init() {
 			panic(fmt.Sprintf("pipeline of %s: %v", target, err))
 		}
 	}
+}
+
+// differentiated asks for a module without gradients.
+func differentiated(m *ir.Module) string {
+	if m.Phase == ir.Built {
+		return "the module is as built, autodiff comes first"
+	}
+	return ""
+}
+
+// machineTyped asks for a differentiated module without values of dtype real.
+func machineTyped(m *ir.Module) string {
+	if lack := differentiated(m); lack != "" {
+		return lack
+	}
+	for _, f := range m.Funcs {
+		lack := ""
+		f.Body.Walk(func(op *ir.Op) {
+			if slices.ContainsFunc(op.Out, func(v *ir.Value) bool { return v.Type.DType == ir.Real }) {
+				lack = "the module has values of dtype real, precision comes first"
+			}
+		})
+		if lack != "" {
+			return lack
+		}
+	}
+	return ""
 }
 
 // misplaced says which pass of a pipeline stands before one that it must follow. A pass that

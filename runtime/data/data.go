@@ -100,6 +100,7 @@ type Options struct {
 	Search     []string // folders looked up next; nil: DefaultSearch
 	Seed       uint64   // of shuffling and stages
 	Classes    int      // labels must be below it; 0: any
+	ClassNames []string // numbers classes known by name, where all of the source's are among them
 	CacheBytes int64    // of decoded pictures kept in memory; 0: DefaultCacheBytes, below 0: none
 }
 

@@ -193,6 +193,7 @@ func TestMissingFiles(t *testing.T) {
 	fails(t, open("x/y.gz"), "x/y.gz: no such file in "+dir+", "+other, "relative to the program")
 	fails(t, open("train-images-idx3-ubyte.gz"), "no such file in "+dir, "dataset-fashion-mnist", `"fashion-subset/train-images-idx3-ubyte.gz"`)
 	fails(t, open("fashion-subset/no.gz"), "no such file")
+	fails(t, open(dir), dir+": no such file: expected a file, found a folder")
 	fails(t, open(filepath.Join(dir, "z")), filepath.Join(dir, "z")+": no such file: file does not exist")
 }
 

@@ -33,6 +33,7 @@ func Open(decl Decl, o Options) (*Dataset, error) {
 	if d.src, err = openSource(decl.Source, o, d.layout.channels); err != nil {
 		return nil, err
 	}
+	d.src = renumber(d.src, o.ClassNames)
 	if err := d.checkLabels(); err != nil {
 		return nil, err
 	}

@@ -94,6 +94,16 @@ func (f finder) locate(name string, wanted func(fs.FileInfo) bool) (string, erro
 	return "", nil
 }
 
+func kindOf(info fs.FileInfo) string {
+	switch {
+	case info.IsDir():
+		return "a folder"
+	case info.Mode().IsRegular():
+		return "a file"
+	}
+	return "a pipe, socket or device"
+}
+
 func (f finder) candidates(name string) []string {
 	if filepath.IsAbs(name) {
 		return []string{name}
@@ -124,6 +134,12 @@ func (f finder) missing(what, name string) error {
 	e := &fault.Error{Where: name, Msg: "no such " + what, Err: fs.ErrNotExist}
 	if !filepath.IsAbs(name) {
 		e.Msg += " in " + strings.Join(f.dirs, ", ")
+	}
+	for _, p := range f.candidates(name) {
+		if info, err := os.Stat(p); err == nil { // of another kind
+			e.Err, e.Expected, e.Found = nil, "a "+what, kindOf(info)
+			break
+		}
 	}
 	base := filepath.Base(name)
 	for _, b := range embedded {

@@ -113,6 +113,34 @@ func TestConversions(t *testing.T) {
 	}
 }
 
+// TestClassNames: a folder that lacks a class numbers the others as told, and one that has
+// another numbers its own.
+func TestClassNames(t *testing.T) {
+	ok := pngBytes(t, filled(2, 3, color.Black))
+	names := []string{"ant", "bee", "cat"}
+	for _, c := range []struct {
+		files map[string][]byte
+		want  []string
+		last  byte
+	}{
+		{map[string][]byte{"p/ant/x.png": ok, "p/cat/x.png": ok}, names, 2},
+		{map[string][]byte{"p/ant/x.png": ok, "p/bee/x.png": ok, "p/cat/x.png": ok}, names, 2},
+		{map[string][]byte{"p/ant/x.png": ok, "p/dog/x.png": ok}, []string{"ant", "dog"}, 1},
+	} {
+		ds, err := openPictures(c.files, t, 3, Options{ClassNames: names})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dst := ds.Buffers(1)
+		if err := ds.Example(0, ds.Len()-1, dst); err != nil {
+			t.Fatal(err)
+		}
+		if dst[1][0] != c.last || !slices.Equal(ds.Classes(), c.want) {
+			t.Errorf("classes %v, last label %d; want %v, %d", ds.Classes(), dst[1][0], c.want, c.last)
+		}
+	}
+}
+
 // bomb is a small PNG that claims rows x cols pixels.
 func bomb(t testing.TB, rows, cols uint32) []byte {
 	b := pngBytes(t, filled(1, 1, color.Black))
@@ -130,7 +158,7 @@ func TestBadFolders(t *testing.T) {
 		want  []string
 	}{
 		{"none", map[string][]byte{"q/x": nil}, []string{"p: no such folder in "}},
-		{"a file", map[string][]byte{"p": nil}, []string{"p: no such folder in "}},
+		{"a file", map[string][]byte{"p": nil}, []string{"p: no such folder in ", "expected a folder, found a file"}},
 		{"empty", map[string][]byte{"p/.x": nil}, []string{"an empty folder: expected one sub-folder a class"}},
 		{"no classes", map[string][]byte{"p/a.png": ok}, []string{"a.png: not a folder: expected one sub-folder a class"}},
 		{"empty class", map[string][]byte{"p/a/x.png": ok, "p/b/.x": nil}, []string{filepath.Join("p", "b") + ": a class without pictures"}},

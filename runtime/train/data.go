@@ -23,13 +23,13 @@ const (
 )
 
 // openData opens a data block. seed drives its shuffling and stages; classes bounds the
-// labels (0: any).
-func openData(d *ir.Data, seed uint64, classes int) (*data.Dataset, error) {
+// labels (0: any); names numbers the classes of a folder that knows no others.
+func openData(d *ir.Data, seed uint64, classes int, names []string) (*data.Dataset, error) {
 	decl, err := declaration(d)
 	if err != nil {
 		return nil, dataError(d, err)
 	}
-	ds, err := data.Open(decl, data.Options{Dir: d.Dir, Seed: seed, Classes: classes})
+	ds, err := data.Open(decl, data.Options{Dir: d.Dir, Seed: seed, Classes: classes, ClassNames: names})
 	if err != nil {
 		return nil, dataError(d, err)
 	}
@@ -38,7 +38,7 @@ func openData(d *ir.Data, seed uint64, classes int) (*data.Dataset, error) {
 
 // Examples opens a data block and counts its examples.
 func Examples(d *ir.Data) (int, error) {
-	ds, err := openData(d, 0, 0)
+	ds, err := openData(d, 0, 0, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -23,8 +23,8 @@ type evaluation struct {
 	sizes []int // of batches that functions were compiled for, descending
 }
 
-func openEvaluation(p *ir.Program, e *ir.Eval, seed uint64) (*evaluation, error) {
-	ds, err := openData(&e.Data, seed, classes(p))
+func openEvaluation(p *ir.Program, e *ir.Eval, seed uint64, names []string) (*evaluation, error) {
+	ds, err := openData(&e.Data, seed, classes(p), names)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"vitc/codegen"
@@ -144,17 +145,32 @@ func (r *Run) Close() error {
 // openDatasets opens the data of the train block and of the evaluations.
 func (r *Run) openDatasets() error {
 	var err error
-	if r.data, err = openData(&r.p.Train.Data, r.seed, classes(r.p)); err != nil {
+	if r.data, err = openData(&r.p.Train.Data, r.seed, classes(r.p), nil); err != nil {
 		return err
 	}
 	for i := range r.p.Evals {
-		e, err := openEvaluation(r.p, &r.p.Evals[i], r.seed)
+		e, err := openEvaluation(r.p, &r.p.Evals[i], r.seed, r.data.Classes())
 		if err != nil {
 			return err
 		}
+		r.compareClasses(e)
 		r.evals = append(r.evals, e)
 	}
 	return nil
+}
+
+// compareClasses warns of an evaluation that knows some of the training data's classes and
+// others: their numbers are not those that the model learns.
+func (r *Run) compareClasses(e *evaluation) {
+	have, known := e.data.Classes(), r.data.Classes()
+	other := slices.IndexFunc(have, func(name string) bool { return !slices.Contains(known, name) })
+	if other < 0 || !slices.ContainsFunc(have, func(name string) bool { return slices.Contains(known, name) }) {
+		return
+	}
+	r.o.Observer.Warn(&diag.Diagnostic{Severity: diag.Warning, Code: CodeData, Pos: e.Data.Source.Pos,
+		Msg:   fmt.Sprintf("eval %s has the class %q, which training has not", e.Name, have[other]),
+		Label: "numbers its classes anew, not as training does",
+		Fix:   "the same sub-folders in both; one that is missing here does no harm"})
 }
 
 // classesAxis is what the library calls the axis that labels count along.

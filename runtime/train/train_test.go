@@ -1,10 +1,13 @@
 package train_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"math"
 	"os"
 	"path/filepath"
@@ -479,5 +482,60 @@ func TestEvaluationOfAnEvaluation(t *testing.T) {
 			t.Errorf("told %q\nwant %q", got, want)
 		}
 		cancel()
+	}
+}
+
+// TestClassesOfFolders: labels of an evaluation are those of training, also where its folder
+// lacks a class; where it has others, a warning says that they differ.
+func TestClassesOfFolders(t *testing.T) {
+	for _, c := range []struct {
+		classes []string
+		mean    float64 // of the evaluation's labels
+		warning string
+	}{
+		{[]string{"a", "b", "c"}, 1, ""},
+		{[]string{"a", "c"}, 1, ""},
+		{[]string{"c"}, 2, ""},
+		{[]string{"b", "d"}, 0.5, `warning: eval test has the class "d", which training has not`},
+	} {
+		p, l, dir := program(t), &log{}, t.TempDir()
+		pictures(t, filepath.Join(dir, "train"), "a", "b", "c")
+		pictures(t, filepath.Join(dir, "test"), c.classes...)
+		folder := func(name string) ir.Call {
+			return ir.Call{Name: "folder", Args: []ir.Arg{{Name: "path", Value: filepath.Join(dir, name)}}}
+		}
+		p.Train.Data.Source, p.Evals[0].Data.Source, p.Train.Steps = folder("train"), folder("test"), 1
+		r, err := train.Open(p, train.Options{Observer: l})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if got := strings.Join(l.lines, "; "); got != c.warning {
+			t.Errorf("%v: told %q, want %q", c.classes, got, c.warning)
+		}
+		s, err := r.Train(context.Background(), machine(t, p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Results[1]; got != (train.Metric{Name: "test.mean", Value: c.mean}) {
+			t.Errorf("%v: %v, want a mean of %g", c.classes, got, c.mean)
+		}
+	}
+}
+
+// pictures writes a picture of 2 by 2 for each class.
+func pictures(t *testing.T, dir string, classes ...string) {
+	t.Helper()
+	for _, class := range classes {
+		var b bytes.Buffer
+		if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 2, 2))); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Join(dir, class), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, class, "x.png"), b.Bytes(), 0o666); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -64,6 +64,9 @@ func (a *app) buildFile(ctx context.Context, o buildOptions) error {
 	if job.Passed != "" {
 		a.note("%s", job.Passed)
 	}
+	if file == driver.Stdin && o.output == "" {
+		return usage(driver.CodeArgs, "a program from the standard input has no name for its bundle", "-o FILE.vitb", "vitc build - -o program.vitb")
+	}
 	if job.Built != nil {
 		return usage(driver.CodeArgs, file+" is built already", "a program (.vit)", "vitc run "+file)
 	}
