@@ -25,9 +25,9 @@ import (
 func (u *unit) dot(op *ir.Op) {
 	g := newProduct(u, op)
 	if g == nil {
-		loop, twin := productLoop(op)
+		loop, twins := productLoop(op)
 		u.loop(loop)
-		u.redirect(len(op.In), twin)
+		u.redirect(len(op.In), twins)
 		return
 	}
 	g.emit()
@@ -377,20 +377,41 @@ func (w *turns) turn(t, lo, hi, scratch value.Value) {
 }
 
 // productLoop is a gemm fusion as one of kind loop: both operands are spread over the axes of
-// the result and of K, multiplied and summed. The loop may have an operand more than op, which
-// is op's operand number twin once again.
-func productLoop(op *ir.Op) (loop *ir.Op, twin int) {
-	m := map[*ir.Value]*ir.Value{}
-	body := op.Body.Clone(m)
+// the result and of K, multiplied and summed. Operands added after op's are op's operands of the
+// numbers twins.
+func productLoop(op *ir.Op) (loop *ir.Op, twins []int) {
+	body := op.Body.Clone(map[*ir.Value]*ir.Value{})
 	at := slices.IndexFunc(body.Ops, func(o *ir.Op) bool { return o.Row.Name == "dot" })
 	d := body.Ops[at]
-	r, in := d.Rule, op.In
-	if d.In[0] == d.In[1] { // one value, read along two orders of loops: two parameters
-		twin = slices.Index(body.Params, d.In[0])
-		in = append(slices.Clone(in), in[twin])
-		d.In[1] = &ir.Value{Type: d.In[0].Type}
-		body.Params = append(body.Params, d.In[1])
+	twins = ownOperands(body, d)
+	in := slices.Clone(op.In)
+	for _, n := range twins {
+		in = append(in, op.In[n])
 	}
+	b := &ir.Builder{Region: &ir.Region{}, Pos: d.Pos}
+	sum := sumOfProducts(b, d)
+	body.Ops = slices.Concat(body.Ops[:at], b.Region.Ops, body.Ops[at+1:])
+	body.Replace(map[*ir.Value]*ir.Value{d.Out[0]: sum})
+	return &ir.Op{Row: op.Row, In: in, Out: op.Out, Attrs: &ir.FusionAttrs{Kind: "loop"}, Body: body, Pos: op.Pos}, twins
+}
+
+// ownOperands gives a dot parameters that nothing else reads, as a dot reads each of its operands
+// along an order of loops of its own; twins numbers those that the new ones are again.
+func ownOperands(body *ir.Region, dot *ir.Op) (twins []int) {
+	for i, p := range dot.In {
+		if body.Uses()[p] == 1 {
+			continue
+		}
+		twins = append(twins, slices.Index(body.Params, p))
+		dot.In[i] = &ir.Value{Type: p.Type}
+		body.Params = append(body.Params, dot.In[i])
+	}
+	return twins
+}
+
+// sumOfProducts appends what a dot computes as a product of spread operands and a sum.
+func sumOfProducts(b *ir.Builder, dot *ir.Op) *ir.Value {
+	r, out := dot.Rule, dot.Out[0].Type
 	all := slices.Clone(r.Out[0])
 	for f := range r.Factors {
 		if !r.Out[0].Has(f) {
@@ -401,17 +422,13 @@ func productLoop(op *ir.Op) (loop *ir.Op, twin int) {
 	for i, f := range all {
 		dims[i].Size = r.Factors[f[0]].Size
 	}
-	b := &ir.Builder{Region: &ir.Region{}, Pos: d.Pos}
 	spread := func(i int) *ir.Value {
-		x := d.In[i]
+		x := dot.In[i]
 		if x.Type.DType != ir.F32 {
 			x = b.Cast(x, ir.F32)
 		}
 		return b.Broadcast(x, r.Swap([]ir.Term{r.In[i]}, all), dims)
 	}
 	product := b.Mul(spread(0), spread(1))
-	sum := b.Cast(b.ReduceTo("sum", product, r.Swap([]ir.Term{all}, r.Out[0]), d.Out[0].Type.Dims), d.Out[0].Type.DType)
-	body.Ops = slices.Concat(body.Ops[:at], b.Region.Ops, body.Ops[at+1:])
-	body.Replace(map[*ir.Value]*ir.Value{d.Out[0]: sum})
-	return &ir.Op{Row: op.Row, In: in, Out: op.Out, Attrs: &ir.FusionAttrs{Kind: "loop"}, Body: body, Pos: op.Pos}, twin
+	return b.Cast(b.ReduceTo("sum", product, r.Swap([]ir.Term{all}, r.Out[0]), out.Dims), out.DType)
 }

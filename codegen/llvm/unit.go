@@ -76,13 +76,13 @@ func (u *unit) next() string {
 	return fmt.Sprintf("%s_%d", u.name, len(u.calls))
 }
 
-// redirect has the calls read operand to where they read operand from. Operands are told apart
-// by number and never by value: other fusions, of other values, share the code.
-func (u *unit) redirect(from, to int) {
+// redirect has the calls read operand to[i] where they read operand first+i. Operands are told
+// apart by number and never by value: other fusions, of other values, share the code.
+func (u *unit) redirect(first int, to []int) {
 	for _, c := range u.calls {
 		for i := range c.args {
-			if a := &c.args[i]; a.kind == operand && a.index == from {
-				a.index = to
+			if a := &c.args[i]; a.kind == operand && a.index >= first {
+				a.index = to[a.index-first]
 			}
 		}
 	}

@@ -139,6 +139,15 @@ func @f(%w: f32[b:5, n:7] input="w", %x: f32[b:5, n:7] input="x") -> (f32[n:7] o
   yield %s, %g, %h
 }
 `,
+	"product of batches with itself after": `ir built
+func @f(%w: f32[a:3, b:4] state="w", %x: f32[i:3, a:3, b:4] input="x") -> (f32[a:3, b:4] state="w", f32[a:3, b:4] output="both") {
+  %d: f32[a:3, b:4] = dot %x, %w [iab,ib->ab]
+  %n: f32[a:3, b:4] = sub %w, %d
+  %e: f32[a:3, b:4] = dot %w, %w [ab,ab->ab]
+  %f: f32[a:3, b:4] = mul %e, %w
+  yield %n, %f
+}
+`,
 	"product in place": `ir built
 func @f(%x: f32[a:33, b:33] state="x", %w: f32[b:33, c:33] state="w") -> (f32[a:33, b:33] state="x", f32[b:33, c:33] state="w") {
   %d: f32[a:33, c:33] = dot %x, %w [ab,bc->ac]
