@@ -3,12 +3,17 @@ package native_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
+	"pgregory.net/rapid"
+
+	"vitc/codegen"
 	"vitc/codegen/llvm/cpu"
 	"vitc/ir"
+	"vitc/ir/irtest"
 	"vitc/passes"
 )
 
@@ -89,6 +94,7 @@ func (a *author) loops() *ir.Module {
 		last = a.step(full)
 	}
 	a.output(last)
+	a.replace(last)
 	for mask := range full + 1 {
 		if vs := a.pool[mask]; len(vs) > 0 && a.IntN(2) == 0 {
 			if v := pick(a, vs); v.Def != nil && v != last {
@@ -97,6 +103,18 @@ func (a *author) loops() *ir.Module {
 		}
 	}
 	return &ir.Module{Phase: ir.Built, Funcs: []*ir.Func{a.f}}
+}
+
+// replace makes a state of an argument of a value's type, if there is one, with the value as
+// what it becomes: kernels then write where they read.
+func (a *author) replace(v *ir.Value) {
+	for i, p := range a.f.Body.Params {
+		if p.Type.Same(v.Type) && v.Def != nil {
+			a.f.Args[i].Role = ir.RoleState
+			a.f.Results[len(a.f.Results)-1] = a.f.Args[i]
+			return
+		}
+	}
 }
 
 // keep puts a value, as f32, among those with the axes it has.
@@ -233,15 +251,17 @@ func threadsAgree(t *testing.T, m *ir.Module) {
 	f := m.Func("f")
 	r := rand.New(rand.NewPCG(3, 4))
 	inputs := map[string][]byte{}
+	states := map[string][]byte{}
 	for i, p := range f.Body.Params {
-		inputs[f.Args[i].Name] = tensor(r, p.Type).Bytes()
+		to := inputs
+		if f.Args[i].Role == ir.RoleState {
+			to = states
+		}
+		to[f.Args[i].Name] = tensor(r, p.Type).Bytes()
 	}
 	var first [][]byte
 	for _, threads := range []int{1, 3} {
-		got, err := open(t, m, cpu.Detect().Level, threads).Call(context.Background(), "f", inputs)
-		if err != nil {
-			t.Fatal(err)
-		}
+		got := called(t, open(t, m, cpu.Detect().Level, threads), inputs, states)
 		for i, g := range got {
 			if threads == 1 {
 				first = append(first, g.Data)
@@ -252,6 +272,44 @@ func threadsAgree(t *testing.T, m *ir.Module) {
 	}
 }
 
+// called gives what @f gives, then the states that it leaves.
+func called(t *testing.T, mach codegen.Machine, inputs, states map[string][]byte) []codegen.Result {
+	t.Helper()
+	for name, data := range states {
+		if err := mach.SetLeaf(name, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := mach.Call(context.Background(), "f", inputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(states)) {
+		data, err := mach.Leaf(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, codegen.Result{Name: name, Data: data})
+	}
+	return got
+}
+
 func TestRandomLoops(t *testing.T) { randomly(t, 40, (*author).loops) }
+
+// Small programs of all ops, with loops, gradients and states that are replaced.
+func TestRandomPrograms(t *testing.T) {
+	draw := rapid.Custom(func(t *rapid.T) *ir.Module {
+		d := rapid.SampledFrom([]ir.DType{ir.F32, ir.Real, ir.BF16}).Draw(t, "dtype")
+		return irtest.Draw(t, irtest.Config{Ops: 25, Kinks: true, DType: d}).Grad
+	})
+	for seed := range 60 {
+		m := draw.Example(seed)
+		src := m.String()
+		if err := passes.Run(m, passes.Pipeline("cpu"), passes.Options{}); err != nil {
+			t.Fatalf("seed %d: %v\n%s", seed, err, src)
+		}
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { compare(t, m, "f", cpu.Detect().Level, 2, 1e-3) })
+	}
+}
 
 func TestRandomDots(t *testing.T) { randomly(t, 40, (*author).dot) }
