@@ -114,7 +114,7 @@ func (b *block) bad(name, expected string, v value) {
 	b.f.report(&diag.Diagnostic{Code: codeValue, Pos: b.settings[name].Value.Pos(), Msg: fmt.Sprintf("`%s` cannot be %s", name, describeValue(v)), Expected: expected})
 }
 
-// count reads a setting that is a whole number of at least one.
+// count reads a setting that is a whole number, of at least `least`; 0 where it is absent.
 func (b *block) count(name string, least int) (int, bool) {
 	v := b.value(name)
 	if v == nil {
@@ -164,6 +164,7 @@ func (f *frame) hostCall(h *hostValue, b *arguments, at diag.Pos) value {
 
 // hostArg converts a value for the runtime: a string, float64, bool or list of those.
 func (f *frame) hostArg(v value, at diag.Pos) (any, bool) {
+	f.tick(at) // lists of lists that share items are written out
 	switch v := v.(type) {
 	case bad:
 		return nil, false

@@ -108,7 +108,7 @@ func (s *scanner) reportUnclosed(opener lexer.Token, pos lexer.Position, before 
 	case before != nil:
 		here := lexer.Token{Pos: before.Pos, Value: before.Value}
 		d.Notes = []diag.Note{{Pos: at(here), Text: "`" + before.Value + "` begins something new"}}
-	case pos.Offset >= len(strings.TrimRight(s.text, " \t\r\n")):
+	case strings.TrimLeft(s.text[pos.Offset:], " \t\r\n") == "":
 		d.Notes = []diag.Note{{Text: "the file ends before that"}}
 	default:
 		t := lexer.Token{Pos: pos, Value: s.text[pos.Offset : pos.Offset+1]}

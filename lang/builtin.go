@@ -14,6 +14,8 @@ type builtin struct {
 	params []builtinParam
 	many   bool // the first parameter takes any number of arguments
 	run    func(f *frame, c *builtinCall) value
+	// special takes the place of run where a call evaluates its arguments in its own way.
+	special func(f *frame, e *Call) value
 }
 
 // builtinParam is a parameter: what it takes, as in signatures, "" for any value.
@@ -66,8 +68,8 @@ func byName(name, kind string, opt bool) builtinParam {
 
 // callBuiltin evaluates a call of a built-in function.
 func (f *frame) callBuiltin(b *builtin, e *Call) value {
-	if b.name == "freeze" {
-		return f.freezeCall(e)
+	if b.special != nil {
+		return b.special(f, e)
 	}
 	c := &builtinCall{builtin: b, call: e, at: e.At, vals: make([]value, len(b.params)), pos: make([]diag.Pos, len(b.params))}
 	next := 0
@@ -79,15 +81,17 @@ func (f *frame) callBuiltin(b *builtin, e *Call) value {
 	return f.completeBuiltin(c)
 }
 
-// runBuiltin calls a built-in function with values, by position.
-func (f *frame) runBuiltin(b *builtin, vals []value, at []diag.Pos, e *Call) value {
-	c := &builtinCall{builtin: b, call: e, at: e.At, vals: make([]value, len(b.params)), pos: make([]diag.Pos, len(b.params))}
-	copy(c.vals, vals)
-	copy(c.pos, at)
-	if b.many {
-		c.vals[0] = nil
-		c.more, c.mpos = vals, at
+// applyBuiltin calls a built-in function with one value, which has been evaluated.
+func (f *frame) applyBuiltin(b *builtin, x value, at diag.Pos, e *Call) value {
+	if b.special != nil {
+		return f.report(&diag.Diagnostic{Code: codeCall, Pos: e.Fn.Pos(), Msg: fmt.Sprintf("`%s` cannot be a link of a chain", b.name)})
 	}
+	c := &builtinCall{builtin: b, call: e, at: e.At, vals: make([]value, len(b.params)), pos: make([]diag.Pos, len(b.params))}
+	if b.many {
+		c.more, c.mpos = []value{x}, []diag.Pos{at}
+		return f.completeBuiltin(c)
+	}
+	c.vals[0], c.pos[0] = f.convert(x, b.params[0].kind, "", at), at
 	return f.completeBuiltin(c)
 }
 
@@ -226,7 +230,7 @@ func (c *builtinCall) axisPlace(i int, name string) diag.Pos {
 	return diag.Pos{}
 }
 
-// sized reads an argument of axes that all have sizes.
+// sizedArg reads an argument of axes that all have sizes.
 func (f *frame) sizedArg(c *builtinCall, i int) (axes, bool) {
 	l := c.vals[i].(axes)
 	return l, f.fits(c.pos[i], l)

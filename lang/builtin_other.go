@@ -14,6 +14,6 @@ func otherBuiltins() []*builtin {
 			}
 			return fixed{n.v}
 		}},
-		{name: "freeze", params: []builtinParam{takes("m", "")}},
+		{name: "freeze", params: []builtinParam{takes("m", "")}, special: (*frame).freezeCall},
 	}
 }

@@ -25,6 +25,10 @@ func (f *frame) repeat(e *Repeat) value {
 		return f.report(&diag.Diagnostic{Code: codeKind, Pos: e.Axis.At, Msg: "`repeat` runs over an axis", Label: "this is " + describeValue(v),
 			Fix: fmt.Sprintf("axis layer = %s, and repeat layer", e.Axis.Name)})
 	}
+	if a.size == unsized {
+		f.noSize(a, e.Axis.At)
+		return bad{}
+	}
 	if a.size == 0 {
 		return builtins["identity"]
 	}
@@ -103,6 +107,7 @@ func (f *frame) callChain(v value, e *Call) value {
 // link applies one member of a chain to a value.
 func (f *frame) link(v, x value, e *Call) value {
 	at := e.Args[0].Value.Pos()
+	f.tick(at) // a chain of chains of chains is long
 	switch v := v.(type) {
 	case *chain:
 		for _, item := range v.items {
@@ -125,7 +130,7 @@ func (f *frame) link(v, x value, e *Call) value {
 			return f.applyRecipe(fn, v.args, x, e, at)
 		}
 	case *builtin:
-		return f.runBuiltin(v, []value{x}, []diag.Pos{at}, e)
+		return f.applyBuiltin(v, x, at, e)
 	}
 	return f.report(&diag.Diagnostic{Code: codeCall, Pos: e.Fn.Pos(), Msg: fmt.Sprintf("%s cannot be called with a tensor", v.kind())})
 }

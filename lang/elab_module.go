@@ -239,7 +239,7 @@ func (f *frame) storedTwice(m *Stored, a axis) {
 		Label: fmt.Sprintf("both are `%s`", a.name), Fix: fmt.Sprintf("give the result its own axis: axis other = %s", a.name)})
 }
 
-// freeze evaluates freeze(m).
+// freezeCall evaluates freeze(m): the instance is made in a frame that says so.
 func (f *frame) freezeCall(e *Call) value {
 	if len(e.Args) != 1 || e.Args[0].Name != nil || e.Args[0].Spread {
 		return f.report(&diag.Diagnostic{Code: codeArgument, Pos: e.At, Msg: "`freeze` takes one instance", Fix: "freeze(Module(...))"})

@@ -319,9 +319,10 @@ func (f *frame) way() string {
 	return out
 }
 
-// divisors returns the nearest divisors of n below and above m, 0 for none.
+// divisors returns the nearest divisors of n at and below m and above it, 0 for none; only
+// sizes have any.
 func divisors(n, m int) (below, above int) {
-	if n < 1 || n > 1<<24 {
+	if n < 1 || n > 1<<24 || m < 1 {
 		return 0, 0
 	}
 	for d := min(m, n); d > 0 && below == 0; d-- {

@@ -115,6 +115,7 @@ func (f *frame) turnTensor(t *turn, d ir.DType, at diag.Pos) (*tensor, bool) {
 
 // turnValue is f32, or bool for a comparison; nil has been reported.
 func (f *frame) turnValue(t *turn, at diag.Pos) *ir.Value {
+	f.tick(at) // shared parts are computed wherever they stand
 	if t.op == "" {
 		i := f.s.turn(t.loop)
 		if i == nil {
