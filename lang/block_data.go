@@ -29,11 +29,7 @@ func (b *block) dataOf() (*dataset, bool) {
 		b.missing("data", "data: the name of a data block")
 		return nil, false
 	}
-	v := b.f.recipeOf(s.Value, "a data block")
-	var args *arguments
-	if r, ok := v.(*recipe); ok {
-		v, args = r.callee, r.args
-	}
+	v, args := opened(b.f.recipeOf(s.Value, "a data block"))
 	d, ok := v.(*dataValue)
 	if !ok {
 		b.bad("data", "a data block", v)

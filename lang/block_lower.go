@@ -124,10 +124,7 @@ func (f *frame) initial(root *scope, l *cell) *ir.Value {
 
 // initialValue calls the initialiser with the leaf's shape.
 func (f *frame) initialValue(l *cell) (*tensor, bool) {
-	callee, before := l.init, (*arguments)(nil)
-	if r, ok := l.init.(*recipe); ok {
-		callee, before = r.callee, r.args
-	}
+	callee, before := opened(l.init)
 	fn := callee.(*function)
 	at := l.expr.Pos()
 	b := f.bind(f.signatureOf(fn), nil, before)

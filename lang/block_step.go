@@ -36,7 +36,7 @@ func (t *trainer) lowerStep() (*ir.Func, []string, bool) {
 		return nil, nil, false
 	}
 	t.applyOptimizers(&f, loss, count, steps)
-	if len(t.f.c.list) > 0 && t.f.c.list.Errors() > 0 {
+	if t.f.c.list.Errors() > 0 {
 		return nil, nil, false
 	}
 	for _, l := range t.state() {
@@ -125,10 +125,7 @@ func (t *trainer) applyOptimizers(f *frame, loss, count, steps *ir.Value) {
 // schedule calls the rate's recipe with t and steps.
 func (t *trainer) schedule(f *frame, steps *tensor) (*tensor, bool) {
 	at := t.settings["rate"].Value.Pos()
-	callee, before := t.rate, (*arguments)(nil)
-	if r, ok := t.rate.(*recipe); ok {
-		callee, before = r.callee, r.args
-	}
+	callee, before := opened(t.rate)
 	fn := callee.(*function)
 	b := f.bind(f.signatureOf(fn), nil, before)
 	for name, v := range map[string]value{"t": t.now.count, "steps": steps} {

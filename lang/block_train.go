@@ -185,10 +185,7 @@ func (t *trainer) readRate() bool {
 		return false
 	}
 	t.rate = t.f.recipeOf(s.Value, "a schedule")
-	callee := t.rate
-	if r, ok := t.rate.(*recipe); ok {
-		callee = r.callee
-	}
+	callee, _ := opened(t.rate)
 	fn, ok := callee.(*function)
 	if ok {
 		if sig := t.f.signatureOf(fn); sig.find("t") >= 0 && sig.find("steps") >= 0 {
@@ -302,25 +299,27 @@ func (t *trainer) unusedPattern(e *Entry, before []*Entry, leaves []*cell) {
 }
 
 // matchPath reports whether a pattern matches a path: `*` is anything within one part, `**`
-// any number of parts.
+// any number of parts. Where parts do not match, only the last `**` takes one more: what the
+// ones before it took can stay, so that the work is at most the product of the lengths.
 func matchPath(pattern, path string) bool {
-	parts := slices.CompactFunc(strings.Split(pattern, "."), func(a, b string) bool { return a == "**" && b == "**" })
-	return matchParts(parts, strings.Split(path, "."))
-}
-
-func matchParts(pattern, path []string) bool {
-	switch {
-	case len(pattern) == 0:
-		return len(path) == 0
-	case pattern[0] == "**":
-		for i := range len(path) + 1 {
-			if matchParts(pattern[1:], path[i:]) {
-				return true
-			}
+	want, have := strings.Split(pattern, "."), strings.Split(path, ".")
+	i, star, taken := 0, -1, 0 // taken: where the parts behind the last `**` begin
+	for k := 0; k < len(have); {
+		switch {
+		case i < len(want) && want[i] == "**":
+			star, taken = i, k
+			i++
+		case i < len(want) && matchPart(want[i], have[k]):
+			i++
+			k++
+		case star >= 0:
+			taken++
+			i, k = star+1, taken
+		default:
+			return false
 		}
-		return false
 	}
-	return len(path) > 0 && matchPart(pattern[0], path[0]) && matchParts(pattern[1:], path[1:])
+	return !slices.ContainsFunc(want[i:], func(part string) bool { return part != "**" })
 }
 
 // matchPart matches one part with `*` for any run of characters.
@@ -352,11 +351,7 @@ func (t *trainer) optimizer(e *Entry, l *cell) (*instance, bool) {
 	for i, r := range l.loops {
 		g.inst.stacked = append(g.inst.stacked, axis{name: r.axis.name, size: r.axis.size, hidden: i + 1})
 	}
-	v := g.recipeOf(e.Value, "an optimizer")
-	var before *arguments
-	if r, ok := v.(*recipe); ok {
-		v, before = r.callee, r.args
-	}
+	v, before := opened(g.recipeOf(e.Value, "an optimizer"))
 	mv, ok := v.(*moduleValue)
 	if !ok {
 		if !isBad(v) {

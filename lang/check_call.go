@@ -48,10 +48,7 @@ func firstOf(names []string) string {
 
 // callRecipe completes a constructor: an instance, a host call, or a fn's result.
 func (f *frame) callRecipe(callee value, e *Call) value {
-	var before *arguments
-	if r, ok := callee.(*recipe); ok {
-		callee, before = r.callee, r.args
-	}
+	callee, before := opened(callee)
 	b := f.bind(f.signatureOf(callee), e.Args, before)
 	if b == nil {
 		return bad{}

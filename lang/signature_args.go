@@ -14,6 +14,15 @@ type arguments struct {
 	at   []diag.Pos // of each argument
 }
 
+// opened returns what a recipe calls and the arguments that it has; any other value is its own
+// callee, with none.
+func opened(v value) (callee value, before *arguments) {
+	if r, ok := v.(*recipe); ok {
+		return r.callee, r.args
+	}
+	return v, nil
+}
+
 // signature is what a callee takes.
 type signature struct {
 	name   string
