@@ -113,7 +113,7 @@ func extreme(name string) func(*frame, *builtinCall) value {
 			}
 			return num{v, x.whole && y.whole}
 		}
-		if isTurns(c.vals[0], c.vals[1]) {
+		if areTurns(c.vals[0], c.vals[1]) {
 			return turnOf(name, plainNumber(c.vals[0]), plainNumber(c.vals[1]))
 		}
 		ts, ok := f.operands(name, c.at, c.pos[:2], c.vals[0], c.vals[1])
@@ -128,8 +128,8 @@ func extreme(name string) func(*frame, *builtinCall) value {
 	}
 }
 
-// isTurns reports whether both are numbers, one of them of a turn.
-func isTurns(x, y value) bool {
+// areTurns reports whether both are numbers, of a turn or plain.
+func areTurns(x, y value) bool {
 	for _, v := range []value{x, y} {
 		if _, ok := v.(*turn); ok {
 			continue

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"slices"
 
 	"vitc/ir"
@@ -165,7 +166,7 @@ func (f *frame) normal(key *ir.Value, l axes, stream int, at diag.Pos) *ir.Value
 	return b.Mul(radius, b.Unary("cos", b.MulC(v, twoPi)))
 }
 
-const twoPi = 6.283185307179586
+const twoPi = 2 * math.Pi
 
 // betaCandidates is how many candidates a gamma draw chooses from. Each is accepted with a
 // probability above 0.95, so that none is, and the distribution is off, once in 10^10.

@@ -75,11 +75,7 @@ func (f *frame) enter(at diag.Pos, name string, parent *env) *frame {
 	g := *f
 	g.env = parent.child()
 	g.depth++
-	loc := &diag.Loc{Pos: at, Path: f.instancePath()}
-	if f.site != nil {
-		loc.From = f.site.loc
-	}
-	g.site = &site{at: at, text: f.c.excerpt(at), name: name, up: f.site, loc: loc}
+	g.site = &site{at: at, text: f.c.excerpt(at), name: name, up: f.site, loc: f.loc(at)}
 	return &g
 }
 

@@ -104,8 +104,6 @@ func (f *frame) use(v value, at diag.Pos) value {
 		return f.read(v.cell, at)
 	case *constant:
 		return v.tensor()
-	case *evalResult:
-		return v
 	}
 	return v
 }

@@ -2,6 +2,7 @@ package lang
 
 import (
 	"fmt"
+	"slices"
 
 	"vitc/ir"
 	"vitc/ir/diag"
@@ -80,34 +81,26 @@ func (f *frame) binary(e *Binary) value {
 
 // plainOperator is an operation of compile-time values.
 func (f *frame) plainOperator(e *Binary, x, y value) value {
-	_, left := x.(*turn)
-	_, right := y.(*turn)
-	n, isNumber := numeric(x)
-	m, both := numeric(y)
-	logical := e.Op == "and" || e.Op == "or"
+	n, left := numeric(x)
+	m, right := numeric(y)
 	switch {
-	case (left || isNumber) && (right || both) && (left || right) && !logical:
-		return f.turnOperator(e, x, y)
-	case isNumber && both && !logical:
-		return f.arithmetic(e.Op, n, m, e.At)
-	case logical:
-		if b, ok := y.(boolean); ok {
-			if _, ok := x.(boolean); ok {
-				return b // x has not decided
-			}
+	case e.Op == "and" || e.Op == "or":
+		_, bools := x.(boolean)
+		if b, ok := y.(boolean); ok && bools {
+			return b // x has not decided
 		}
+	case left && right:
+		return f.arithmetic(e.Op, n, m, e.At)
+	case areTurns(x, y):
+		return turnOf(e.Op, plainNumber(x), plainNumber(y))
 	case e.Op == "==" || e.Op == "!=":
 		if same, ok := equalValues(x, y); ok {
 			return boolean(same == (e.Op == "=="))
 		}
 	case e.Op == "+":
-		if a, ok := x.(list); ok {
-			if b, ok := y.(list); ok {
-				if len(a)+len(b) > maxItems {
-					return f.report(&diag.Diagnostic{Code: codeRecursion, Pos: e.At, Msg: fmt.Sprintf("a list of %d", len(a)+len(b)), Expected: fmt.Sprintf("at most %d items", maxItems)})
-				}
-				return append(append(list{}, a...), b...)
-			}
+		a, first := x.(list)
+		if b, second := y.(list); first && second {
+			return f.joinLists(e, a, b)
 		}
 	}
 	if a, ok := unsizedOf(x, y); ok {
@@ -115,6 +108,13 @@ func (f *frame) plainOperator(e *Binary, x, y value) value {
 		return bad{}
 	}
 	return f.noOperator(e.Op, e.At, x, y)
+}
+
+func (f *frame) joinLists(e *Binary, a, b list) value {
+	if n := len(a) + len(b); n > maxItems {
+		return f.report(&diag.Diagnostic{Code: codeRecursion, Pos: e.At, Msg: fmt.Sprintf("a list of %d", n), Expected: fmt.Sprintf("at most %d items", maxItems)})
+	}
+	return slices.Concat(a, b)
 }
 
 func unsizedOf(vs ...value) (axis, bool) {
@@ -126,37 +126,24 @@ func unsizedOf(vs ...value) (axis, bool) {
 	return axis{}, false
 }
 
-// turnOperator is an operation of numbers that differ in each turn.
-func (f *frame) turnOperator(e *Binary, x, y value) value {
-	for i, v := range []value{x, y} {
-		if n, ok := numeric(v); ok {
-			if i == 0 {
-				x = n
-			} else {
-				y = n
-			}
-		}
-	}
-	return turnOf(e.Op, x, y)
-}
-
 // equalValues compares values that are no numbers.
 func equalValues(x, y value) (same, ok bool) {
 	switch x := x.(type) {
 	case boolean:
-		y, ok := y.(boolean)
-		return x == y, ok
+		return equalTo(x, y)
 	case text:
-		y, ok := y.(text)
-		return x == y, ok
+		return equalTo(x, y)
 	case dtype:
-		y, ok := y.(dtype)
-		return x == y, ok
+		return equalTo(x, y)
 	case symbol:
-		y, ok := y.(symbol)
-		return x == y, ok
+		return equalTo(x, y)
 	}
 	return false, false
+}
+
+func equalTo[T comparable](x T, y value) (same, ok bool) {
+	z, ok := y.(T)
+	return x == z, ok
 }
 
 // tensorOperator is an operation of which one side at least is a tensor.

@@ -56,8 +56,7 @@ func (f *frame) require(s *Require) {
 		f.report(&diag.Diagnostic{Code: codeCondition, Pos: s.Cond.Pos(), Msg: "`require` wants a compile-time bool", Label: "this is " + describeValue(v)})
 		return
 	}
-	d := &diag.Diagnostic{Code: codeRequire, Pos: s.At, Msg: "a requirement does not hold", Label: "is false"}
-	d.Pos = s.Cond.Pos()
+	d := &diag.Diagnostic{Code: codeRequire, Pos: s.Cond.Pos(), Msg: "a requirement does not hold", Label: "is false"}
 	if s.Message != nil {
 		if m, ok := f.interpolate(s.Message).(text); ok {
 			d.Msg = string(m)

@@ -177,7 +177,7 @@ func (f *frame) outer(op string, at diag.Pos, ts []*tensor) {
 		types = append(types, t.axes.visible().sized())
 	}
 	d.Label = strings.Join(types, " "+op+" ")
-	if !slices.Contains([]string{"+", "-", "*", "/", "%", "**", "==", "!=", "<", "<=", ">", ">=", "and", "or"}, op) {
+	if precedence[op] == 0 { // a built-in function
 		d.Label = strings.Join(types, ", ")
 	}
 	if len(ts) == 2 {

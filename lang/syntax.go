@@ -134,9 +134,10 @@ func firstTerm(text string) (phrase, rest string) {
 // operator says what a token is called that begins a line although it should end the one
 // above, or "".
 func operator(t lexer.Token) string {
-	switch t.Value {
-	case "+", "-", "*", "/", "%", "**", "==", "!=", "<", ">", "<=", ">=", "and", "or":
+	if precedence[t.Value] > 0 {
 		return "an operator"
+	}
+	switch t.Value {
 	case "with", "as", "in", "if", "else", "=", ":", "->", "<-", ".", "..", ",":
 		return "`" + t.Value + "`"
 	}
