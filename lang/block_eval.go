@@ -207,6 +207,7 @@ func (e *evaluator) lowerResult() (*ir.Func, bool) {
 // metrics makes results of the record that `result` gives; records within it by dotted names.
 func (e *evaluator) metrics(w *lowering, f frame, name string, v value, fn *function) bool {
 	at := fn.decl.At
+	f.tick(at) // records that share fields are written out
 	switch v := v.(type) {
 	case bad:
 		return false
