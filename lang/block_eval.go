@@ -227,8 +227,20 @@ func (e *evaluator) metrics(w *lowering, f frame, name string, v value, fn *func
 		return false
 	}
 	w.result(ir.RoleMetric, name, f.full(x, at))
-	e.result.fields = append(e.result.fields, resultField{name, &tensor{axes: x.axes, d: x.d}})
+	e.result.fields = append(e.result.fields, resultField{name: name, t: &tensor{axes: x.axes, d: x.d}})
 	return true
+}
+
+// unread warns of results that are neither numbers, which are reported, nor read by a later
+// evaluation.
+func (e *evaluator) unread() {
+	for _, field := range e.result.fields {
+		if len(field.t.axes) > 0 && !field.read {
+			e.f.report(&diag.Diagnostic{Severity: diag.Warning, Code: codeUnused, Pos: e.inst.env.vars["result"].(*function).decl.At,
+				Msg:   fmt.Sprintf("`%s` of `%s` is not reported and no evaluation reads it", field.name, e.decl.Name.Name),
+				Label: field.t.String(), Expected: "a number, such as mean(...)"})
+		}
+	}
 }
 
 // outcome is what later evaluations see, bad where there is none.
@@ -242,10 +254,11 @@ func (e *evaluator) outcome() value {
 // resultField reads a metric of an earlier evaluation.
 func (f *frame) resultField(x *Field, r *evalResult) value {
 	var names []string
-	for _, field := range r.fields {
+	for i, field := range r.fields {
 		if names = append(names, field.name); field.name != x.Name.Name {
 			continue
 		}
+		r.fields[i].read = true
 		if f.s == nil || f.s.fn.extra == nil {
 			return f.outside(x.At)
 		}

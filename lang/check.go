@@ -304,6 +304,11 @@ func (c *checker) program(decl *Config, o Options) (*ir.Program, *trainer) {
 	for _, e := range c.unit.configs(Eval) {
 		c.guard(func() { c.evaluation(p, e, t, done, o) })
 	}
+	for _, e := range c.unit.configs(Eval) {
+		if done[e] != nil && done[e].result != nil {
+			done[e].unread()
+		}
+	}
 	c.unknownEvals(o)
 	if !ok || c.list.Errors() > before {
 		return nil, t

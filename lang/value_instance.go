@@ -133,6 +133,7 @@ type evalResult struct {
 type resultField struct {
 	name string
 	t    *tensor // its type
+	read bool    // by a later evaluation
 }
 
 func (*function) kind() string    { return "a fn" }

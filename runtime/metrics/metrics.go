@@ -32,22 +32,33 @@ type Field struct {
 
 // Writer appends records to a file. It belongs to one goroutine.
 type Writer struct {
-	path string
-	file *os.File
+	path   string
+	file   *os.File
+	stream bool // nothing to bring to disk
 }
 
 // Open opens the file of a run that begins at step from, as if an earlier run had ended
 // there: of what stands in it, the records of later steps, final ones and a line torn by a
-// kill are dropped. The caller closes it.
+// kill are dropped. Pipes and devices are only written. The caller closes it.
 func Open(path string, from int64) (*Writer, error) {
-	if err := rewind(path, from); err != nil {
-		return nil, err
+	stream := IsStream(path)
+	if !stream {
+		if err := rewind(path, from); err != nil {
+			return nil, err
+		}
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
 	if err != nil {
 		return nil, &fault.Error{Where: path, Msg: "cannot open the metrics", Err: fault.Cause(err)}
 	}
-	return &Writer{path, f}, nil
+	return &Writer{path, f, stream}, nil
+}
+
+// IsStream says that the path is of a pipe, a terminal or another device, which hold no
+// earlier records.
+func IsStream(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 }
 
 // rewind drops the records after step from.
@@ -114,7 +125,11 @@ func (w *Writer) Final(step int64, results ...Field) error {
 
 // Close brings the file to disk and closes it.
 func (w *Writer) Close() error {
-	if err := errors.Join(w.file.Sync(), w.file.Close()); err != nil {
+	var sync error
+	if !w.stream {
+		sync = w.file.Sync()
+	}
+	if err := errors.Join(sync, w.file.Close()); err != nil {
 		return &fault.Error{Where: w.path, Msg: "cannot write the metrics", Err: err}
 	}
 	return nil

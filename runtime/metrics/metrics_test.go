@@ -64,6 +64,16 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestStreams: what has no end is not read for earlier records, and needs no disk.
+func TestStreams(t *testing.T) {
+	w := open(t, "/dev/full", 3)
+	fails(t, w.Write(1, Field{"loss", 0.1}), "cannot write the metrics", "no space left on device")
+	ok(t, w.Close())
+	w = open(t, os.DevNull, 3)
+	ok(t, w.Final(4, Field{"test.top1", 0.5}))
+	ok(t, w.Close())
+}
+
 func TestEveryFiniteNumberReadsBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := rapid.Float64().Draw(t, "v")

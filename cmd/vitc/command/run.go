@@ -16,6 +16,7 @@ import (
 
 	"vitc/driver"
 	"vitc/ir/diag"
+	"vitc/runtime/metrics"
 	"vitc/runtime/train"
 )
 
@@ -140,9 +141,10 @@ func (a *app) prepare(o *runOptions) (*driver.Job, error) {
 	return job, nil
 }
 
-// writable proves that the file of metrics can be written before anything is computed.
+// writable proves that the file of metrics can be written before anything is computed. A
+// pipe is left alone: whoever reads it would take the first close for the end.
 func writable(path string) error {
-	if path == "" {
+	if path == "" || metrics.IsStream(path) {
 		return nil
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
