@@ -107,6 +107,7 @@ func (a *app) runFile(ctx context.Context, o *runOptions) error {
 		return err
 	}
 	defer m.Close()
+	a.interrupt.training.Store(true)
 	summary, err := r.Train(ctx, m)
 	if closeErr := w.finish(summary, err); err == nil {
 		err = closeErr
