@@ -186,3 +186,11 @@ func TestPlanText(t *testing.T) {
 		t.Errorf("plan:\n%s", text)
 	}
 }
+
+// TestEndlessSources: what has no end is not read for ever, nor used.
+func TestEndlessSources(t *testing.T) {
+	_, err := NewSources().Read("/dev/zero", nil)
+	if err == nil || !strings.Contains(err.Error(), "larger than 256 MiB") {
+		t.Errorf("error %v", err)
+	}
+}

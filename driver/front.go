@@ -3,7 +3,6 @@ package driver
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"vitc/ir"
@@ -27,7 +26,7 @@ func loadUnit(s *Sources, q Source) (*lang.Unit, diag.List, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	u, list := lang.Load(q.File, text, os.ReadFile)
+	u, list := lang.Load(q.File, text, readFile)
 	s.units = append(s.units, u)
 	return u, list, nil
 }

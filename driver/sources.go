@@ -34,15 +34,37 @@ func (s *Sources) Read(path string, stdin io.Reader) ([]byte, error) {
 	var text []byte
 	var err error
 	if path == Stdin {
-		text, err = io.ReadAll(stdin)
+		text, err = readText(stdin)
 	} else {
-		text, err = os.ReadFile(path)
+		text, err = readFile(path)
 	}
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
 	s.text[path] = text
 	return text, nil
+}
+
+// maxText bounds what is read as text: a device may have no end. The IR of a large program
+// has some MiB.
+const maxText = 256 << 20
+
+func readText(r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxText+1))
+	if err == nil && len(text) > maxText {
+		return nil, fmt.Errorf("it is larger than %d MiB", maxText>>20)
+	}
+	return text, err
+}
+
+// readFile is os.ReadFile up to maxText.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readText(f)
 }
 
 // Text returns the text of a file that a diagnostic speaks of, nil if it cannot be had.
@@ -55,7 +77,7 @@ func (s *Sources) Text(file string) []byte {
 			return text
 		}
 	}
-	text, _ := os.ReadFile(file) // nil: the diagnostic is shown without an excerpt
+	text, _ := readFile(file) // nil: the diagnostic is shown without an excerpt
 	s.text[file] = text
 	return text
 }

@@ -121,7 +121,11 @@ func (b *block) count(name string, least int) (int, bool) {
 		return 0, true
 	}
 	n, ok := integer(v)
-	if !ok || n < least || n > 1<<31 {
+	if most := 1 << 31; ok && n > most {
+		b.bad(name, fmt.Sprintf("a whole number, at most %d", most), v)
+		return 0, false
+	}
+	if !ok || n < least {
 		b.bad(name, fmt.Sprintf("a whole number, at least %d", least), v)
 		return 0, false
 	}

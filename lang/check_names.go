@@ -119,12 +119,31 @@ func (f *frame) trainingMode(n *Name) value {
 	return boolean(f.training)
 }
 
+// otherLibraries says what to write for functions that other languages have.
+var otherLibraries = map[string]string{
+	"reshape":   "`x with a as (b, c)` splits an axis, `x with (b, c) as a` merges two",
+	"view":      "`x with a as (b, c)` splits an axis, `x with (b, c) as a` merges two",
+	"rearrange": "`x with a as (b, c)` splits an axis, `x with (b, c) as a` merges two",
+	"flatten":   "x with (a, b) as c",
+	"transpose": "leave it out: axes have names, and no order",
+	"permute":   "leave it out: axes have names, and no order",
+	"einsum":    "dot(a, b, over: axis)",
+	"matmul":    "dot(a, b, over: axis)",
+	"cat":       "concat(a, b, over: axis)",
+	"squeeze":   "x[axis: 0]",
+	"unsqueeze": "expand(x, axis)",
+	"detach":    "stop(x)",
+}
+
 func (f *frame) unknown(name string, at diag.Pos) value {
 	d := &diag.Diagnostic{Code: codeName, Pos: at, Msg: fmt.Sprintf("nothing here is called `%s`", name)}
 	names := f.visibleNames()
 	d.Fix = diag.Nearest(name, names)
 	if d.Fix == "" {
 		d.Fix = f.qualified(name)
+	}
+	if other := otherLibraries[name]; other != "" {
+		d.Fix = other
 	}
 	return f.report(d)
 }

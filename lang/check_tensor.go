@@ -139,9 +139,14 @@ func (f *frame) fits(at diag.Pos, l axes) bool {
 }
 
 func (f *frame) noSize(a axis, at diag.Pos) {
-	names := f.visibleNames()
-	f.report(&diag.Diagnostic{Code: codeNoSize, Pos: at, Msg: fmt.Sprintf("nothing gives axis `%s` a size", a.name),
-		Label: "no axis of this name is in scope", Fix: diag.Nearest(a.name, names)})
+	d := &diag.Diagnostic{Code: codeNoSize, Pos: at, Msg: fmt.Sprintf("nothing gives axis `%s` a size", a.name),
+		Label: "no axis of this name is in scope", Fix: diag.Nearest(a.name, f.visibleNames())}
+	if v, known := f.lookup(a.name); known {
+		if n, whole := integer(v); whole {
+			d.Label, d.Fix = fmt.Sprintf("here it is the number %d, no axis", n), "an axis of this size: axis NAME = "+a.name
+		}
+	}
+	f.report(d)
 }
 
 // join is the axes of a pointwise result: those of the operand that has all the others'.

@@ -348,6 +348,8 @@ func (p *exprParser) noOperand(t lexer.Token) Expr {
 		d.Fix = "0." + p.second().Value
 	case is(t, "..."):
 		d.Fix = "`...` spreads a record where arguments are: f(...record)"
+	case is(t, "{") && is(p.before(), ":"):
+		d.Fix = "no `:` before a table, `name { ... }`; a record is `(name: value)`"
 	case is(t, "if"):
 		d.Fix = "a if condition else b"
 	case is(t, "fn"):

@@ -286,6 +286,9 @@ func (f *frame) quotient(d *diag.Diagnostic, q *Binary) {
 		if above > 0 {
 			d.Fix += fmt.Sprintf(" or %d", above)
 		}
+		if _, literal := q.Y.(*Number); literal {
+			d.Fix = fmt.Sprintf("a size that %d divides", m)
+		}
 	}
 }
 
