@@ -19,6 +19,7 @@ import (
 type app struct {
 	in        io.Reader
 	out, err  io.Writer
+	lost      error           // the first error of writing results to out
 	colourErr bool            // err shows colours
 	interrupt *interrupt      // the user's wish to stop
 	sources   *driver.Sources // every file read, for excerpts
@@ -30,7 +31,7 @@ func Main(args []string) int {
 	a.colourErr = term.IsTerminal(int(os.Stderr.Fd())) && colours()
 	a.interrupt = watchInterrupts(a.err)
 	defer a.interrupt.release()
-	return a.fail(guard(args, func() error { return a.execute(args) }))
+	return a.fail(a.delivered(guard(args, func() error { return a.execute(args) })))
 }
 
 // guard turns a panic into an internal error: nobody who uses vitc is shown a trace of it.

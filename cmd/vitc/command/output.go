@@ -23,8 +23,20 @@ func (a *app) printJSON(report any) error {
 	return enc.Encode(report)
 }
 
-// printf writes to where results go.
-func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.out, format, args...) }
+// printf writes to where results go; what cannot be written fails the command at its end.
+func (a *app) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(a.out, format, args...); err != nil && a.lost == nil {
+		a.lost = err
+	}
+}
+
+// delivered is the command's error, or that of results which could not be written.
+func (a *app) delivered(err error) error {
+	if err == nil && a.lost != nil {
+		return &diag.Diagnostic{Code: driver.CodeFile, Msg: "cannot write the results: " + a.lost.Error()}
+	}
+	return err
+}
 
 // emit writes text to the file of -o, whole or not at all, or to where results go.
 func (a *app) emit(path string, text []byte) error {
