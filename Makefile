@@ -21,7 +21,7 @@ setup: ## install libLLVM where it is missing; without it vitc interprets, which
 run: build setup ## train FILE (examples/fashion.vit), then evaluate it
 	bin/vitc run $(FILE)
 
-test: ## run all tests
+test: setup ## run all tests; without LLVM those of native code are skipped
 	$(GO) test -timeout 20m ./...
 
 lint: ## gofmt, go vet, staticcheck

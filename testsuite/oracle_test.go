@@ -12,6 +12,8 @@ import (
 
 	"vitc/bench"
 	"vitc/codegen"
+	"vitc/codegen/llvm/llvmtest"
+	"vitc/codegen/llvm/toolchain"
 	"vitc/driver"
 	"vitc/lang"
 	"vitc/runtime/safetensors"
@@ -152,6 +154,10 @@ func TestOracle(t *testing.T) {
 			t.Run(target+"/"+model, func(t *testing.T) {
 				if o == nil {
 					t.Fatal("the reference files are missing")
+				}
+				if target == "cpu" {
+					_, err := toolchain.Find()
+					llvmtest.SkipWithout(t, err)
 				}
 				o.t = t
 				o.check(target)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"vitc/codegen"
-	"vitc/codegen/llvm"
 	"vitc/codegen/llvm/cpu"
 	"vitc/ir"
 	"vitc/ir/interp"
@@ -104,15 +103,7 @@ func TestMachineErrors(t *testing.T) {
 
 func bundle(t *testing.T, src string, isa cpu.Level) *codegen.Bundle {
 	t.Helper()
-	c, err := compiler()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := llvm.Compile(context.Background(), &ir.Program{Name: "test", Module: scheduled(t, src)}, llvm.Options{ISA: isa, Compiler: c})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return compile(t, scheduled(t, src), isa)
 }
 
 // What was written to a file runs as what was compiled.

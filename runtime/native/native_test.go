@@ -12,6 +12,7 @@ import (
 	"vitc/codegen"
 	"vitc/codegen/llvm"
 	"vitc/codegen/llvm/cpu"
+	"vitc/codegen/llvm/llvmtest"
 	"vitc/codegen/llvm/toolchain"
 	"vitc/ir"
 	"vitc/ir/interp"
@@ -28,18 +29,22 @@ var compiler = sync.OnceValues(func() (*toolchain.Compiler, error) {
 	return toolchain.New(toolchain.Options{NoCache: true})
 })
 
-// open compiles a module that is scheduled already and opens it.
-func open(t testing.TB, m *ir.Module, isa cpu.Level, threads int) codegen.Machine {
+// compile compiles a module that is scheduled already. A machine without LLVM skips the test.
+func compile(t testing.TB, m *ir.Module, isa cpu.Level) *codegen.Bundle {
 	t.Helper()
 	c, err := compiler()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := llvm.Compile(context.Background(), &ir.Program{Module: m}, llvm.Options{ISA: isa, Compiler: c})
+	llvmtest.SkipWithout(t, err)
+	b, err := llvm.Compile(context.Background(), &ir.Program{Name: "test", Module: m}, llvm.Options{ISA: isa, Compiler: c})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, m)
 	}
-	mach, err := native.Open(b, native.Options{Threads: threads})
+	return b
+}
+
+// open compiles a module that is scheduled already and opens it.
+func open(t testing.TB, m *ir.Module, isa cpu.Level, threads int) codegen.Machine {
+	t.Helper()
+	mach, err := native.Open(compile(t, m, isa), native.Options{Threads: threads})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, m)
 	}
