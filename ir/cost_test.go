@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"vitc/ir"
+	"vitc/ir/irtest"
 )
 
 func costOf(t *testing.T, text string) *ir.Region {
@@ -19,7 +20,7 @@ func costOf(t *testing.T, text string) *ir.Region {
 // TestProductFlops counts two products of 64·32·128 multiply-adds in each of 8 turns; the rest of the
 // step costs nothing.
 func TestProductFlops(t *testing.T) {
-	if got, want := costOf(t, built).ProductFlops(), float64(8*2*2*64*32*128); got != want {
+	if got, want := costOf(t, irtest.Residual).ProductFlops(), float64(8*2*2*64*32*128); got != want {
 		t.Errorf("the step costs %g, want %g", got, want)
 	}
 }
@@ -46,7 +47,7 @@ func TestProductFlopsOfOps(t *testing.T) {
 
 // TestProductFlopsOfGiants: no size overflows the count.
 func TestProductFlopsOfGiants(t *testing.T) {
-	r := costOf(t, built)
+	r := costOf(t, irtest.Residual)
 	r.Walk(func(op *ir.Op) {
 		for i := range op.Rule.Factors {
 			op.Rule.Factors[i].Size = 1 << 30
@@ -58,7 +59,7 @@ func TestProductFlopsOfGiants(t *testing.T) {
 }
 
 func TestTurns(t *testing.T) {
-	costOf(t, built).Walk(func(op *ir.Op) {
+	costOf(t, irtest.Residual).Walk(func(op *ir.Op) {
 		want := 1
 		if op.Row.Name == "scan" {
 			want = 8

@@ -5,35 +5,8 @@ import (
 	"testing"
 
 	"vitc/ir"
+	"vitc/ir/irtest"
 )
-
-const built = `ir built
-
-func @step(
-    %w1: f32[layer:8, width:32, mlp:128] state="net.block.up.w",
-    %w2: f32[layer:8, mlp:128, width:32] state="net.block.down.w",
-    %x: f32[batch:64, width:32] input="x") -> (
-    f32[layer:8, width:32, mlp:128] state="net.block.up.w",
-    f32[layer:8, mlp:128, width:32] state="net.block.down.w",
-    f32[] metric="loss") precision=f32 {
-  %y: f32[batch:64, width:32] = scan length=8 carry(%c=%x) each(%a=%w1, %b=%w2) {
-    %h: f32[batch:64, mlp:128] = dot %c, %a [bw,wm->bm]
-    %u: f32[batch:64, mlp:128] = tanh %h
-    %v: f32[batch:64, width:32] = dot %u, %b [bm,mw->bw]
-    %o: f32[batch:64, width:32] = add %c, %v
-    yield %o
-  }
-  %q: f32[batch:64, width:32] = mul %y, %y
-  %s: f32[] = reduce %q [bw->] kind=sum
-  %l: f32[] = mul %s, 0.00048828125
-  %g1: f32[layer:8, width:32, mlp:128], %g2: f32[layer:8, mlp:128, width:32] = grad %l, %w1, %w2
-  %d1: f32[layer:8, width:32, mlp:128] = mul %g1, 0.1
-  %n1: f32[layer:8, width:32, mlp:128] = sub %w1, %d1
-  %d2: f32[layer:8, mlp:128, width:32] = mul %g2, 0.1
-  %n2: f32[layer:8, mlp:128, width:32] = sub %w2, %d2
-  yield %n1, %n2, %l
-}
-`
 
 // every op once, with every kind of attribute.
 const sampler = `ir built
@@ -66,7 +39,7 @@ func @all(
 `
 
 func TestPrintParseIdentity(t *testing.T) {
-	for _, src := range []string{built, sampler} {
+	for _, src := range []string{irtest.Residual, sampler} {
 		m, err := ir.Parse(src)
 		if err != nil {
 			t.Fatal(err)
@@ -90,7 +63,7 @@ func TestParseRejects(t *testing.T) {
 		{"ir built", "ir baked", `no phase "baked"`},
 		{"width:32, mlp:128] state", "width:0, mlp:128] state", "a dim of 0"},
 	} {
-		_, err := ir.Parse(strings.Replace(built, c.old, c.new, 1))
+		_, err := ir.Parse(strings.Replace(irtest.Residual, c.old, c.new, 1))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", c.new, err, c.want)
 		}
@@ -98,7 +71,7 @@ func TestParseRejects(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(built)
+	f.Add(irtest.Residual)
 	f.Add(sampler)
 	f.Fuzz(func(t *testing.T, src string) {
 		m, err := ir.Parse(src)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"vitc/ir"
+	"vitc/ir/irtest"
 	"vitc/passes"
 )
 
@@ -160,7 +161,7 @@ func slice(out, v *ir.Value, depth int) *ir.Slot {
 }
 
 func TestMemoryKeepsValuesApart(t *testing.T) {
-	m, err := ir.Parse(program)
+	m, err := ir.Parse(irtest.Residual)
 	if err != nil {
 		t.Fatal(err)
 	}
