@@ -19,7 +19,8 @@ type Program struct {
 	State   []Leaf            `json:"state"`
 	Train   Train             `json:"train"`
 	Evals   []Eval            `json:"evals,omitempty"`
-	Sources map[string]string `json:"sources"` // every .vit file used: name to sha256
+	Plans   []Plan            `json:"plans,omitempty"` // every plan block for the train block, in order
+	Sources map[string]string `json:"sources"`         // every .vit file used: name to sha256
 }
 
 // Leaf is one leaf of the state tree.

@@ -1,0 +1,38 @@
+package ir
+
+import "slices"
+
+// Mesh is an array of devices with named axes, the first one outermost: device number
+// i0·n1·n2 + i1·n2 + i2 stands at (i0, i1, i2).
+type Mesh []MeshAxis
+
+// MeshAxis is one axis of a mesh.
+type MeshAxis struct {
+	Name string `json:"name"`
+	Size int    `json:"size"`
+}
+
+// Devices is the number of devices of the mesh, 1 for an empty one.
+func (m Mesh) Devices() int {
+	n := 1
+	for _, a := range m {
+		n *= a.Size
+	}
+	return n
+}
+
+// Axis is the place of an axis in the mesh, -1 if it has none of the name.
+func (m Mesh) Axis(name string) int {
+	return slices.IndexFunc(m, func(a MeshAxis) bool { return a.Name == name })
+}
+
+// Size is the number of devices along the axes named, major first.
+func (m Mesh) Size(names ...string) int {
+	n := 1
+	for _, name := range names {
+		if i := m.Axis(name); i >= 0 {
+			n *= m[i].Size
+		}
+	}
+	return n
+}
