@@ -11,7 +11,7 @@ import (
 // runPasses takes a module through named passes for a target. A pass that breaks makes an
 // InternalError with a reproducer.
 func runPasses(m *ir.Module, names []string, target string, after func(string, *ir.Module, bool)) error {
-	err := passes.Run(m, names, passes.Options{Target: passes.Target{Name: target}, After: after})
+	err := passes.Run(m, names, passes.Options{Config: passes.Config{Target: passes.Target{Name: target}}, After: after})
 	var crash *passes.Crash
 	if errors.As(err, &crash) {
 		return crashed(crash, target)

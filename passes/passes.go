@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"vitc/ir"
+	"vitc/ir/diag"
 )
 
 // Pass is one row of the table.
@@ -27,22 +28,13 @@ type Pass struct {
 	Run   func(*ir.Module, *Context)
 }
 
-// Context is what passes may know about the target.
-type Context struct {
-	Target Target
-}
-
-// Target describes the machine that code is generated for, as far as passes care.
-type Target struct {
-	Name string // cpu, ref
-}
-
 // Options of a run. After is called after each pass with its name and whether the module
-// changed; Time too. Both may be nil.
+// changed; Time and Note too, Note with what the pass reported. All three may be nil.
 type Options struct {
-	Target Target
+	Config Config
 	After  func(name string, m *ir.Module, changed bool)
 	Time   func(name string, d time.Duration)
+	Note   func(name string, d *diag.Diagnostic)
 }
 
 // Crash is a pass that broke an invariant or panicked; Input is the module's text before it,
@@ -82,12 +74,11 @@ func Pipeline(target string) []string {
 }
 
 // Run takes the module through the named passes, verifying it before the first and after each.
-// On failure the error is a *Crash, or a *TooEarly.
+// On failure the error is a *Crash, a *TooEarly, or a diag.List of what a pass refuses.
 func Run(m *ir.Module, names []string, o Options) error {
 	if err := ir.Verify(m); err != nil {
 		return &Crash{Pass: "input", Input: m.String(), Err: err}
 	}
-	ctx := &Context{Target: o.Target}
 	for _, name := range names {
 		p := Lookup(name)
 		if p == nil {
@@ -100,8 +91,14 @@ func Run(m *ir.Module, names []string, o Options) error {
 		}
 		before := m.String()
 		start := time.Now()
+		ctx := &Context{Config: o.Config}
 		if err := runOne(p, m, ctx, before); err != nil {
 			return err
+		}
+		if o.Note != nil {
+			for _, d := range ctx.notes {
+				o.Note(name, d)
+			}
 		}
 		if o.Time != nil {
 			o.Time(name, time.Since(start))
@@ -136,6 +133,9 @@ func runOne(p *Pass, m *ir.Module, ctx *Context, before string) (err error) {
 		}
 	}()
 	p.Run(m, ctx)
+	if len(ctx.refused) > 0 {
+		return ctx.refused.Err()
+	}
 	if p.Phase != "" {
 		m.Phase = p.Phase
 	}
