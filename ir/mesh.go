@@ -1,6 +1,10 @@
 package ir
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Mesh is an array of devices with named axes, the first one outermost: device number
 // i0·n1·n2 + i1·n2 + i2 stands at (i0, i1, i2).
@@ -35,4 +39,13 @@ func (m Mesh) Size(names ...string) int {
 		}
 	}
 	return n
+}
+
+// String is the mesh as a plan writes it: (data: 64, model: 16).
+func (m Mesh) String() string {
+	var parts []string
+	for _, a := range m {
+		parts = append(parts, fmt.Sprintf("%s: %d", a.Name, a.Size))
+	}
+	return "(" + strings.Join(parts, ", ") + ")"
 }

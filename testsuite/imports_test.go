@@ -23,6 +23,7 @@ var imports = map[string][]string{
 	"ir/diag":     {},
 	"ir/threefry": {},
 	"ir":          {"ir"},
+	"ir/topology": {"ir"},
 	"stdlib":      {},
 	"lang":        {"ir", "stdlib"},
 	"passes":      {"ir"},
