@@ -120,13 +120,13 @@ func (b *Builder) Dot(x, y *Value, r Rule) *Value { return b.Carry("dot", nil, r
 
 // DotTo builds a product whose result has the given dims.
 func (b *Builder) DotTo(x, y *Value, r Rule, dims []Dim) *Value {
-	t := Type{x.Type.DType, dims}
+	t := T(x.Type.DType, dims...)
 	return b.Carry("dot", nil, r, &t, x, y)
 }
 
 // ReduceTo reduces by kind (sum, max, min) to the given dims.
 func (b *Builder) ReduceTo(kind string, x *Value, r Rule, dims []Dim) *Value {
-	t := Type{x.Type.DType, dims}
+	t := T(x.Type.DType, dims...)
 	return b.Carry("reduce", &ReduceAttrs{kind}, r, &t, x)
 }
 
@@ -138,20 +138,20 @@ func (b *Builder) SumAll(x *Value) *Value {
 
 // Broadcast spreads x over the given dims.
 func (b *Builder) Broadcast(x *Value, r Rule, dims []Dim) *Value {
-	t := Type{x.Type.DType, dims}
+	t := T(x.Type.DType, dims...)
 	return b.Carry("broadcast", nil, r, &t, x)
 }
 
 // Fill is a tensor of one value: a rank-0 value spread over dims.
 func (b *Builder) Fill(x *Value, dims []Dim) *Value {
-	t := Type{x.Type.DType, dims}
+	t := T(x.Type.DType, dims...)
 	r := PointwiseRule([]Type{x.Type}, t)
 	return b.Broadcast(x, r, dims)
 }
 
 // Rearrange splits, permutes and merges dims.
 func (b *Builder) Rearrange(x *Value, r Rule, dims []Dim) *Value {
-	t := Type{x.Type.DType, dims}
+	t := T(x.Type.DType, dims...)
 	return b.Carry("rearrange", nil, r, &t, x)
 }
 
@@ -160,7 +160,7 @@ func (b *Builder) Iota(t Type, dim int) *Value { return b.Apply("iota", &IotaAtt
 
 // RngBits draws u32 words; see the row.
 func (b *Builder) RngBits(key, at *Value, dims []Dim, strides []int) *Value {
-	t := Type{U32, dims}
+	t := T(U32, dims...)
 	return b.Apply("rng_bits", &RngAttrs{strides}, &t, key, at)
 }
 

@@ -58,7 +58,16 @@ func bodyParams(op *Op, want []Type) error {
 }
 
 // EachType is the type of one turn's slice.
-func EachType(t Type) Type { return Type{t.DType, t.Dims[1:]} }
+func EachType(t Type) Type {
+	each := T(t.DType, t.Dims[1:]...)
+	return each.Sharded(NewSharding(t.dimAxes()[1:], t.Shard.Sums(), t.Shard.Varies()))
+}
+
+// StackType is the type of what is stacked over a number of turns: the inverse of EachType.
+func StackType(turn Dim, t Type) Type {
+	stack := T(t.DType, append([]Dim{turn}, t.Dims...)...)
+	return stack.Sharded(NewSharding(append([][]string{nil}, t.dimAxes()...), t.Shard.Sums(), t.Shard.Varies()))
+}
 
 func scanTypes(op *Op, _ []Type) ([]Type, error) {
 	a := op.Attrs.(*ScanAttrs)
@@ -90,7 +99,7 @@ func scanTypes(op *Op, _ []Type) ([]Type, error) {
 		if label == "" {
 			label = "turn"
 		}
-		out = append(out, Type{v.Type.DType, append([]Dim{{label, a.Length}}, v.Type.Dims...)})
+		out = append(out, StackType(Dim{Label: label, Size: a.Length}, v.Type))
 	}
 	return out, nil
 }

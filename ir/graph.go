@@ -73,17 +73,21 @@ type Func struct {
 // Phase says which invariants hold; the verifier demands them.
 type Phase string
 
-// The phases, in order.
+// The phases, in order. Types are global up to Propagated, and what one device holds from
+// Partitioned on. Before Propagated, shardings are wishes: any value may have one.
 const (
 	Built          Phase = "built"
 	Differentiated Phase = "differentiated"
+	Propagated     Phase = "propagated"
 	Partitioned    Phase = "partitioned"
 	Scheduled      Phase = "scheduled"
 )
 
-// Module is a list of functions over one state tree.
+// Module is a list of functions over one state tree. Mesh is that of the devices that its
+// shardings speak of, empty where the program is for one device.
 type Module struct {
 	Phase Phase
+	Mesh  Mesh
 	Funcs []*Func
 }
 

@@ -57,8 +57,8 @@ func dimOf(op *Op, dim int) (Dim, error) {
 
 func resized(t Type, dim, size int) []Type {
 	dims := append([]Dim(nil), t.Dims...)
-	dims[dim].Size = size
-	return []Type{{t.DType, dims}}
+	dims[dim] = Dim{Label: dims[dim].Label, Size: size}
+	return []Type{T(t.DType, dims...)}
 }
 
 func sliceTypes(op *Op, _ []Type) ([]Type, error) {
@@ -125,7 +125,7 @@ func argmaxTypes(op *Op, _ []Type) ([]Type, error) {
 		return nil, err
 	}
 	dims := append(append([]Dim(nil), op.In[0].Type.Dims[:dim]...), op.In[0].Type.Dims[dim+1:]...)
-	return []Type{{I32, dims}}, nil
+	return []Type{T(I32, dims...)}, nil
 }
 
 func argmaxIndex(op *Op) Rule {

@@ -40,10 +40,11 @@ func parseModule(r *textReader) *Module {
 	r.next()
 	m := &Module{Phase: Phase(r.expect('w'))}
 	switch m.Phase {
-	case Built, Differentiated, Partitioned, Scheduled:
+	case Built, Differentiated, Propagated, Partitioned, Scheduled:
 	default:
 		r.fail("there is no phase %q", m.Phase)
 	}
+	m.Mesh = parseMesh(r)
 	for r.word("func") {
 		f := parseFunc(r)
 		if m.Func(f.Name) != nil {
@@ -108,7 +109,7 @@ func parseFunc(r *textReader) *Func {
 	}
 	p.region(f.Body, sc)
 	for i, v := range f.Body.Yield {
-		if i < len(results) && !v.Type.Same(results[i]) {
+		if i < len(results) && !(v.Type.Same(results[i]) && v.Type.Shard.Equal(results[i].Shard)) {
 			r.fail("result %d of @%s is %s, declared %s", i+1, f.Name, v.Type, results[i])
 		}
 	}
@@ -145,12 +146,13 @@ func (p *funcReader) value() *Value {
 }
 
 func (p *funcReader) typ() Type {
+	flight := p.accept('~')
 	d, ok := ParseDType(p.tok.text)
 	if !ok || p.tok.kind != 'w' {
 		p.fail("expected a dtype, found %s", p.tok)
 	}
 	p.next()
-	t := Type{DType: d}
+	t := Type{DType: d, Flight: flight}
 	p.expect('[')
 	size := 1
 	for !p.accept(']') {
@@ -160,9 +162,15 @@ func (p *funcReader) typ() Type {
 			p.fail("a dim of %d", dim.Size)
 		}
 		size *= dim.Size
+		if p.accept('/') {
+			if dim.Global = p.integer(); dim.Global < 1 {
+				p.fail("a dim of %d in all", dim.Global)
+			}
+		}
 		t.Dims = append(t.Dims, dim)
 		p.comma(']')
 	}
+	t.Shard = p.sharding(t)
 	return t
 }
 

@@ -17,7 +17,7 @@ type PrintOptions struct {
 // Print writes the module as text that Parse reads back.
 func Print(w io.Writer, m *Module, o PrintOptions) error {
 	p := &printer{o: o}
-	fmt.Fprintf(&p.b, "ir %s\n", m.Phase)
+	fmt.Fprintf(&p.b, "ir %s%s\n", m.Phase, m.Mesh.text())
 	for _, f := range m.Funcs {
 		p.b.WriteByte('\n')
 		p.function(f)

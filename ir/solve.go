@@ -21,10 +21,10 @@ func solveTypes(op *Op, want []Type) ([]Type, error) {
 	}
 	n := a.Rank() - 2
 	if n < 0 || y.Rank() != a.Rank() || a.Dims[n].Size != a.Dims[n+1].Size ||
-		!(Type{F32, a.Dims[:n+1]}).SameShape(Type{F32, y.Dims[:n+1]}) {
+		!T(F32, a.Dims[:n+1]...).SameShape(T(F32, y.Dims[:n+1]...)) {
 		return nil, fmt.Errorf("solve of %s and %s: wants [.., n, n] and [.., n, c]", a, y)
 	}
-	t := Type{F32, append([]Dim(nil), y.Dims...)}
+	t := T(F32, append([]Dim(nil), y.Dims...)...)
 	t.Dims[n] = a.Dims[n+1]
 	return labelled(t, want), nil
 }

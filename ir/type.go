@@ -6,20 +6,27 @@ import (
 	"strings"
 )
 
-// Dim is one dimension: Label serves people, plans and messages, and no rule reads it.
+// Dim is one dimension: Label serves people, plans and messages, and no rule reads it. Once a
+// module is partitioned, Size is what one device holds, and Global, where it is not 0, is the
+// size of the whole dim without the padding that made it divide; 0 says that nothing was padded.
 type Dim struct {
-	Label string `json:"label"`
-	Size  int    `json:"size"`
+	Label  string `json:"label"`
+	Size   int    `json:"size"`
+	Global int    `json:"global,omitempty"`
 }
 
-// Type is a tensor's dtype and its dims in memory order, major first.
+// Type is a tensor's dtype and its dims in memory order, major first. Shard says how the devices
+// of the module's mesh hold it; nil: each device holds all of it. A sharding belongs to all the
+// types that point to it, and is never written to.
 type Type struct {
-	DType DType `json:"dtype"`
-	Dims  []Dim `json:"dims"`
+	DType  DType     `json:"dtype"`
+	Flight bool      `json:"-"` // a collective that has been started gives it once it is done
+	Dims   []Dim     `json:"dims"`
+	Shard  *Sharding `json:"shard,omitempty"`
 }
 
 // T makes a type.
-func T(d DType, dims ...Dim) Type { return Type{d, dims} }
+func T(d DType, dims ...Dim) Type { return Type{DType: d, Dims: dims} }
 
 // Rank is the number of dims.
 func (t Type) Rank() int { return len(t.Dims) }
@@ -57,19 +64,25 @@ func (t Type) Strides() []int {
 }
 
 // As is the type with another dtype.
-func (t Type) As(d DType) Type { return Type{d, t.Dims} }
+func (t Type) As(d DType) Type {
+	t.DType = d
+	return t
+}
 
-// Same reports whether dtype and sizes agree; labels may differ.
-func (t Type) Same(u Type) bool { return t.DType == u.DType && t.SameShape(u) }
+// Same reports whether dtype and sizes agree; labels and sharding may differ.
+func (t Type) Same(u Type) bool { return t.DType == u.DType && t.Flight == u.Flight && t.SameShape(u) }
 
 // SameShape reports whether the sizes agree.
 func (t Type) SameShape(u Type) bool {
 	return slices.EqualFunc(t.Dims, u.Dims, func(a, b Dim) bool { return a.Size == b.Size })
 }
 
-// String prints the type as in the text form: f32[batch:64, width:32].
+// String prints the type as in the text form: f32[batch:64, width:32]{batch@data}.
 func (t Type) String() string {
 	var b strings.Builder
+	if t.Flight {
+		b.WriteByte('~')
+	}
 	b.WriteString(t.DType.String())
 	b.WriteByte('[')
 	for i, d := range t.Dims {
@@ -77,7 +90,11 @@ func (t Type) String() string {
 			b.WriteString(", ")
 		}
 		fmt.Fprintf(&b, "%s:%d", d.Label, d.Size)
+		if d.Global != 0 {
+			fmt.Fprintf(&b, "/%d", d.Global)
+		}
 	}
 	b.WriteByte(']')
+	b.WriteString(t.shardText())
 	return b.String()
 }

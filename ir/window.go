@@ -72,8 +72,8 @@ func (t Type) windowed(a WindowAttrs) (Type, error) {
 		return t, fmt.Errorf("windows of %d, %d apart, do not fill a dim of %d with %d before and %d after", a.Size, a.Stride, d.Size, a.Lo, a.Hi)
 	}
 	dims := append([]Dim(nil), t.Dims[:a.Dim]...)
-	dims = append(dims, Dim{d.Label, a.Windows(d.Size)}, Dim{"window", a.Size})
-	return Type{t.DType, append(dims, t.Dims[a.Dim+1:]...)}, nil
+	dims = append(dims, Dim{Label: d.Label, Size: a.Windows(d.Size)}, Dim{Label: "window", Size: a.Size})
+	return T(t.DType, append(dims, t.Dims[a.Dim+1:]...)...), nil
 }
 
 func windowTypes(op *Op, want []Type) ([]Type, error) {
@@ -105,8 +105,8 @@ func unwindowTypes(op *Op, want []Type) ([]Type, error) {
 		return nil, fmt.Errorf("unwindow to a dim of %d", size)
 	}
 	dims := append([]Dim(nil), t.Dims[:a.Dim+1]...)
-	dims[a.Dim].Size = size
-	return labelled(Type{t.DType, append(dims, t.Dims[a.Dim+2:]...)}, want), nil
+	dims[a.Dim] = Dim{Label: dims[a.Dim].Label, Size: size}
+	return labelled(T(t.DType, append(dims, t.Dims[a.Dim+2:]...)...), want), nil
 }
 
 // labelled takes the labels of the type that is asked for, where the sizes are the same.
