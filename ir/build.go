@@ -158,10 +158,10 @@ func (b *Builder) Rearrange(x *Value, r Rule, dims []Dim) *Value {
 // Iota gives each element its position along a dim.
 func (b *Builder) Iota(t Type, dim int) *Value { return b.Apply("iota", &IotaAttrs{dim}, &t) }
 
-// RngBits draws u32 words; see the row.
-func (b *Builder) RngBits(key, at *Value, dims []Dim, strides []int) *Value {
+// RngBits draws u32 words, from the beginning or from one position a dim; see the row.
+func (b *Builder) RngBits(key, at *Value, dims []Dim, strides []int, from ...*Value) *Value {
 	t := T(U32, dims...)
-	return b.Apply("rng_bits", &RngAttrs{strides}, &t, key, at)
+	return b.Apply("rng_bits", &RngAttrs{strides}, &t, append([]*Value{key, at}, from...)...)
 }
 
 // Slice keeps positions from..to of a dim.

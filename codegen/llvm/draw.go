@@ -24,22 +24,39 @@ func (k *nest) draw(c cursor, op *ir.Op) value.Value {
 		failf(op, "its key is computed in the same kernel")
 	}
 	key := [2]value.Value{loadLane(b, ir.U32, p, emit.Int(0)), loadLane(b, ir.U32, p, emit.Int(1))}
-	low, high := k.counter(c, f, n)
+	low, high := k.counter(c, f, n, k.drawn(c, op))
 	high = b.AddWrap(high, spread(k.eval(c, op.In[1])))
 	return k.threefry([2]value.Value{low, high}, [2]value.Value{spread(key[0]), spread(key[1])})
 }
 
-// counter is the low and the high word of a form's number in n lanes.
-func (k *nest) counter(c cursor, f form, n int) (low, high value.Value) {
+// drawn is the counter at which what an op draws begins, nil where that is 0.
+func (k *nest) drawn(c cursor, op *ir.Op) value.Value {
+	var base value.Value
+	for d, from := range ir.Drawn(op) {
+		p := k.b.Mul(k.b.ZExt(k.eval(c, from), emit.I64), emit.Int(op.Attrs.(*ir.RngAttrs).Strides[d]))
+		if base != nil {
+			p = k.b.Add(base, p)
+		}
+		base = p
+	}
+	return base
+}
+
+// counter is the low and the high word of a form's number in n lanes, counted from a base.
+func (k *nest) counter(c cursor, f form, n int, base value.Value) (low, high value.Value) {
 	b := k.b
 	most := 0
 	for a, coef := range f {
 		most += coef * (k.axes[a].size - 1)
 	}
-	if most <= math.MaxUint32 {
+	if most <= math.MaxUint32 && base == nil {
 		return k.position(c, f), emit.Zero(emit.Vec(emit.I32, n))
 	}
-	p := b.Splat(k.index(c, f), n)
+	first := k.index(c, f)
+	if base != nil {
+		first = b.Add(first, base)
+	}
+	p := b.Splat(first, n)
 	if n > 1 {
 		p = b.AddWrap(p, laneSteps(emit.I64, n, f[k.vec]))
 	}

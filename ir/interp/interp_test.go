@@ -100,6 +100,14 @@ func TestRngBitsCarry(t *testing.T) {
 	same(t, "position 2·2³² at 5", &interp.Tensor{F: far[0].F[2:]}, near[0].F...)
 }
 
+// A part of a draw is what the whole draw has there.
+func TestRngBitsPart(t *testing.T) {
+	args := []string{"u32[k:2]: 1 2", "u32[]: 5", "u32[]: 1", "u32[]: 2"}
+	whole := opCase{args: args, line: "%y: u32[a:2, b:5] = rng_bits %a, %b strides=(5,1)"}.run(t, interp.Options{})
+	part := opCase{args: args, line: "%y: u32[a:1, b:3] = rng_bits %a, %b, %c, %d strides=(5,1)"}.run(t, interp.Options{})
+	same(t, "row 1 from column 2", part[0], whole[0].F[7:]...)
+}
+
 func TestMarkers(t *testing.T) {
 	x := ir.T(ir.F32, ir.Dim{Label: "n", Size: 2})
 	out := run(t, `ir built

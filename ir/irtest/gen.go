@@ -201,11 +201,18 @@ func (g *gen) choose() {
 	g.put(g.b.Select(g.b.Compare(dir, x.v, y.v), x.v, z.v), max(x.mag, z.mag))
 }
 
-// noise is uniform on [0, 1), in multiples of 2⁻²⁴.
+// noise is uniform on [0, 1), in multiples of 2⁻²⁴; it may be part of a larger tensor.
 func (g *gen) noise() {
 	t := g.shape()
 	at := ir.Literal(ir.U32, float64(g.count("at", 0, 3)))
-	bits := g.b.RngBits(g.key, at, t.Dims, t.Strides())
+	strides, from := t.Strides(), []*ir.Value(nil)
+	if g.flip("part") {
+		for i := range strides {
+			strides[i] = strides[i]*7 + 1
+			from = append(from, ir.Literal(ir.U32, float64(g.count("from", 0, 9))))
+		}
+	}
+	bits := g.b.RngBits(g.key, at, t.Dims, strides, from...)
 	g.put(g.b.MulC(g.b.Cast(g.b.Binary("shr", bits, g.b.Num(bits, 8)), g.c.DType), 0x1p-24), 1)
 }
 

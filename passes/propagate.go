@@ -1,0 +1,79 @@
+package passes
+
+import (
+	"vitc/ir"
+)
+
+// propagate says for every value how the devices of the plan's mesh hold it, and puts a reshard
+// where what an op needs is not what a value is:
+//
+//  1. the plan's lines become seeds: cuts of state, inputs and activations (Seeds);
+//  2. from these follows where every value is at home (homesOf);
+//  3. ops are visited in order. Each is cut along the factors where that is cheapest, counting
+//     the bytes that bring its operands together and its results home (scope.choose);
+//  4. a product or sum along a cut factor leaves parts, and they stay parts through sums of
+//     values until something else reads them: what is added up is then moved once (scope.add).
+//
+// Sizes stay global. A loop's body is visited once: the work does not grow with depth.
+func propagate(m *ir.Module, c *Context) {
+	if c.Plan == nil || len(m.Mesh) > 0 {
+		return
+	}
+	m.Mesh = c.Plan.Mesh
+	for _, f := range m.Funcs {
+		seeds, notes := Seeds(f, c.Plan)
+		for _, d := range notes {
+			c.say(d)
+		}
+		p := &placer{c: c, mesh: c.Plan.Mesh, homes: homesOf(f, c.Plan, seeds),
+			routes: &router{mesh: c.Plan.Mesh, known: map[string]route{}}}
+		p.function(f, seeds)
+	}
+}
+
+// placer rewrites one function.
+type placer struct {
+	c      *Context
+	mesh   ir.Mesh
+	homes  *homes
+	routes *router
+}
+
+// function rewrites a function's body. Ports lie as the plan says, and nothing else moves them:
+// every function finds the state as another left it.
+func (p *placer) function(f *ir.Func, seeds []Seed) {
+	s := p.scope(f.Body)
+	for _, v := range f.Body.Params {
+		s.param(v, seeded(v, seeds))
+	}
+	s.ops(f.Body.Ops)
+	for i, v := range f.Body.Yield {
+		s.b.Pos = v.Pos
+		s.body.Yield = append(s.body.Yield, s.bring(v, p.port(f, i, seeds)))
+	}
+	f.Body = s.body
+}
+
+// port is how a result is handed out: state as it came in, metrics whole.
+func (p *placer) port(f *ir.Func, i int, seeds []Seed) *ir.Sharding {
+	for k, a := range f.Args {
+		if r := f.Results[i]; a.Role == r.Role && a.Name == r.Name {
+			return seeded(f.Body.Params[k], seeds)
+		}
+	}
+	if f.Results[i].Role == ir.RoleMetric {
+		return nil
+	}
+	return seeded(f.Body.Yield[i], seeds)
+}
+
+// seeded is what seeds alone say of a value.
+func seeded(v *ir.Value, seeds []Seed) *ir.Sharding {
+	dims := make([][]string, v.Type.Rank())
+	for _, s := range seeds {
+		if s.Value == v {
+			dims[s.Dim] = s.Over
+		}
+	}
+	return ir.NewSharding(dims, nil, nil)
+}

@@ -1,0 +1,169 @@
+package passes
+
+import (
+	"slices"
+
+	"vitc/ir"
+)
+
+// homes holds how every value of a function is cut where it is at home: what the plan says of
+// it, or what follows from its neighbours. Only values are looked at here; what an op must move
+// so that its operands meet is decided later, by cost.
+type homes struct {
+	mesh    ir.Mesh
+	views   factorViews
+	reached *reached
+	dims    map[*ir.Value][][]string
+	ports   map[*ir.Value]bool // parameters of the function: they lie as the plan says, no more
+	grown   bool
+}
+
+// homesOf derives a function's homes:
+//
+//  1. the plan's lines are applied one after the other: each cuts the values it speaks of along
+//     axes that no earlier line has cut them along;
+//  2. after each line, cuts spread to a fixed point over the index rules, forwards and
+//     backwards, through ops that move no data first, and then through products;
+//  3. activations and parameters keep apart: an axis of a parameter says nothing about the
+//     activation that it meets, and gradients follow their parameter.
+func homesOf(f *ir.Func, p *ir.Plan, seeds []Seed) *homes {
+	v := factorViews{}
+	h := &homes{mesh: p.Mesh, views: v, reached: reachedByBatch(f, v), dims: map[*ir.Value][][]string{}, ports: map[*ir.Value]bool{}}
+	for _, x := range f.Body.Params {
+		h.ports[x] = true
+	}
+	for i := 0; i < len(seeds); {
+		line := seeds[i].Line
+		for ; i < len(seeds) && seeds[i].Line == line; i++ {
+			h.seed(seeds[i])
+		}
+		h.spread(f.Body)
+	}
+	return h
+}
+
+// of is the axes of a dim.
+func (h *homes) of(v *ir.Value, dim int) []string { return axesOf(h.dims[v], dim) }
+
+// sharding is a value's home in the form of the IR.
+func (h *homes) sharding(v *ir.Value) *ir.Sharding { return ir.NewSharding(h.dims[v], nil, nil) }
+
+// seed cuts a dim as the plan says, unless what an earlier line says has reached it.
+func (h *homes) seed(s Seed) {
+	if len(h.of(s.Value, s.Dim)) == 0 {
+		h.cut(s.Value, s.Dim, s.Over)
+	}
+}
+
+// extend cuts a dim along more axes, where they go on from those it has and no other dim of the
+// value has one of them.
+func (h *homes) extend(v *ir.Value, dim int, axes []string) {
+	have := h.of(v, dim)
+	if v.Lit != nil || h.ports[v] || len(axes) <= len(have) || !slices.Equal(axes[:len(have)], have) {
+		return
+	}
+	h.cut(v, dim, axes)
+}
+
+// cut cuts a dim along axes that no other dim of the value has, where they fit.
+func (h *homes) cut(v *ir.Value, dim int, axes []string) {
+	for _, a := range axes {
+		for d, other := range h.dims[v] {
+			if d != dim && slices.Contains(other, a) {
+				return
+			}
+		}
+	}
+	if !pads(v.Type.Dims[dim].Size, h.mesh.Size(axes...)) {
+		return
+	}
+	if h.dims[v] == nil {
+		h.dims[v] = make([][]string, v.Type.Rank())
+	}
+	h.dims[v][dim], h.grown = axes, true
+}
+
+// spread goes over the ops until nothing changes, through products only where all else is done.
+func (h *homes) spread(r *ir.Region) {
+	for {
+		for h.grown = true; h.grown; {
+			h.grown = false
+			h.region(r, false)
+		}
+		if h.region(r, true); !h.grown {
+			return
+		}
+	}
+}
+
+// region goes over the ops once forwards and once backwards.
+func (h *homes) region(r *ir.Region, products bool) {
+	for _, op := range r.Ops {
+		h.visit(op, products)
+	}
+	for i := len(r.Ops) - 1; i >= 0; i-- {
+		h.visit(r.Ops[i], products)
+	}
+}
+
+func (h *homes) visit(op *ir.Op, products bool) {
+	if op.Body == nil {
+		if products || op.ProductFlops() == 0 {
+			h.op(op)
+		}
+		return
+	}
+	for range 2 { // on the way in, and on the way out
+		for _, t := range tiesOf(op) {
+			h.tie(t)
+		}
+		h.region(op.Body, products)
+	}
+}
+
+func (h *homes) tie(t tie) {
+	if t.outer.Lit != nil || t.inner.Lit != nil || h.reached.value(t.outer) != h.reached.value(t.inner) {
+		return
+	}
+	for d := range t.inner.Type.Dims {
+		h.extend(t.inner, d, h.of(t.outer, d+t.lead))
+		h.extend(t.outer, d+t.lead, h.of(t.inner, d))
+	}
+}
+
+// op spreads along factors, among activations and among the others.
+func (h *homes) op(op *ir.Op) {
+	v := h.views.of(op)
+	for _, class := range []bool{true, false} {
+		cut := make([][]string, len(v.factors))
+		v.each(op, func(x *ir.Value, t ir.Term) {
+			if h.reached.value(x) != class {
+				return
+			}
+			for f, axes := range v.dealt(h.mesh, t, h.dims[x]) {
+				if len(axes) > len(cut[f]) && v.admits(h.mesh, f, axes) {
+					cut[f] = axes
+				}
+			}
+		})
+		v.each(op, func(x *ir.Value, t ir.Term) {
+			if h.reached.value(x) == class {
+				h.follow(v, x, t, cut)
+			}
+		})
+	}
+}
+
+// follow extends a value's dims by what their factors are cut along.
+func (h *homes) follow(v *view, x *ir.Value, t ir.Term, cut [][]string) {
+	for d, fs := range t {
+		var axes []string
+		for _, f := range fs {
+			axes = append(axes, cut[f]...)
+			if v.factors[f].Size != h.mesh.Size(cut[f]...) {
+				break
+			}
+		}
+		h.extend(x, d, axes)
+	}
+}
