@@ -51,6 +51,7 @@ func (p *placer) function(f *ir.Func, seeds []Seed) {
 		s.b.Pos = v.Pos
 		s.body.Yield = append(s.body.Yield, s.bring(v, p.port(f, i, seeds)))
 	}
+	s.settle()
 	f.Body = s.body
 }
 

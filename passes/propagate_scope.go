@@ -172,40 +172,23 @@ func (s *scope) op(op *ir.Op) {
 	s.body.Ops = append(s.body.Ops, c)
 }
 
-// loop rewrites a scan. Carries lie alike in every turn: as their parameter does at home.
-func (s *scope) loop(op *ir.Op) {
-	inner := s.p.scope(op.Body)
-	c := &ir.Op{Row: op.Row, Attrs: op.Attrs, Pos: op.Pos, Body: inner.body}
-	a := op.Attrs.(*ir.ScanAttrs)
-	for i, x := range op.Body.Params {
-		p := inner.param(x, s.p.homes.sharding(x))
-		t := p.Type
-		if i >= a.Carry && i < a.Carry+a.Each {
-			t = ir.StackType(op.In[i].Type.Dims[0], t)
+// settle lets parts that are joined be joined where they are made: a sum of parts that waits takes
+// the memory of all of them.
+func (s *scope) settle() {
+	after := map[*ir.Op][]*ir.Op{}
+	joins := func(op *ir.Op) bool {
+		return op.Row.Name == "reshard" && len(op.In[0].Type.Shard.Sums()) > 0 && op.In[0].Def != nil
+	}
+	for _, op := range s.body.Ops {
+		if joins(op) {
+			after[op.In[0].Def] = append(after[op.In[0].Def], op)
 		}
-		c.In = append(c.In, s.bring(op.In[i], t.Shard))
 	}
-	inner.ops(op.Body.Ops)
-	leave := func(v *ir.Value, sh *ir.Sharding) *ir.Value {
-		inner.b.Pos = v.Pos
-		return inner.bring(v, sh)
-	}
-	for i, v := range op.Body.Yield {
-		inner.body.Yield = append(inner.body.Yield, leave(v, inner.body.Params[i].Type.Shard))
-	}
-	for _, v := range op.Body.Stack {
-		inner.body.Stack = append(inner.body.Stack, leave(v, s.p.homes.sharding(v)))
-	}
-	for i, x := range op.Out {
-		y := *x
-		y.Def = c
-		if i < a.Carry {
-			y.Type = x.Type.Sharded(inner.body.Yield[i].Type.Shard)
-		} else {
-			y.Type = x.Type.Sharded(ir.StackType(x.Type.Dims[0], inner.body.Stack[i-a.Carry].Type).Shard)
+	var ops []*ir.Op
+	for _, op := range s.body.Ops {
+		if !joins(op) {
+			ops = append(append(ops, op), after[op]...)
 		}
-		c.Out = append(c.Out, &y)
-		s.hold(x, &y)
 	}
-	s.body.Ops = append(s.body.Ops, c)
+	s.body.Ops = ops
 }

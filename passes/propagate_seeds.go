@@ -31,10 +31,10 @@ type Seed struct {
 // ops' index rules, comes from an input's batch. A dim that the axes do not divide well gets
 // none: for state that is an error, for inputs a warning.
 func Seeds(f *ir.Func, p *ir.Plan) ([]Seed, diag.List) {
-	s := &seeder{f: f, plan: p, reached: reachedByBatch(f, factorViews{})}
+	s := &seeder{f: f, plan: p, reached: reachedByBatch(f, factorViews{}), seen: map[*ir.Value]bool{}}
 	s.ports(f.Body.Params, f.Args)
-	s.inside(f.Body, s.seen())
 	s.ports(f.Body.Yield, f.Results)
+	s.inside(f.Body)
 	slices.SortStableFunc(s.seeds, func(a, b Seed) int { return cmp.Compare(a.Line, b.Line) })
 	return s.seeds, s.notes
 }
@@ -43,23 +43,19 @@ type seeder struct {
 	f       *ir.Func
 	plan    *ir.Plan
 	reached *reached
+	seen    map[*ir.Value]bool
 	seeds   []Seed
 	notes   diag.List
-}
-
-// seen marks the ports, which have been seeded as such.
-func (s *seeder) seen() map[*ir.Value]bool {
-	seen := map[*ir.Value]bool{}
-	for _, v := range append(slices.Clone(s.f.Body.Params), s.f.Body.Yield...) {
-		seen[v] = true
-	}
-	return seen
 }
 
 // ports seeds arguments or results by what they are. A result that is an argument too, state that
 // does not change, is seeded once.
 func (s *seeder) ports(values []*ir.Value, ports []ir.Port) {
 	for i, v := range values {
+		if s.seen[v] {
+			continue
+		}
+		s.seen[v] = true
 		switch role := ports[i].Role; role {
 		case ir.RoleState:
 			path, param := leafOf(ports[i].Name)
@@ -82,10 +78,10 @@ func leafOf(name string) (path string, param bool) {
 }
 
 // inside seeds the activations of a region.
-func (s *seeder) inside(r *ir.Region, seen map[*ir.Value]bool) {
+func (s *seeder) inside(r *ir.Region) {
 	each := func(vs []*ir.Value) {
 		for _, v := range vs {
-			if !seen[v] && s.reached.value(v) {
+			if !s.seen[v] && s.reached.value(v) {
 				s.seed(v, pathOf(v), false, func(int, *ir.ShardLine) {})
 			}
 		}
@@ -93,7 +89,7 @@ func (s *seeder) inside(r *ir.Region, seen map[*ir.Value]bool) {
 	for _, op := range r.Ops {
 		if op.Body != nil {
 			each(op.Body.Params)
-			s.inside(op.Body, seen)
+			s.inside(op.Body)
 		}
 		each(op.Out)
 	}
