@@ -1,11 +1,15 @@
 package ir
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Linear rows carry their rule, and the rule says everything: shapes, loop nest, cost and
 // vector-Jacobian product.
 
-// ReduceAttrs says what a reduce does along the factors its result lacks: sum, max or min.
+// ReduceAttrs says what a reduce does along the factors its result lacks: sum, max or min; or
+// tree, a sum that joins neighbours by pairs, then the pairs' sums by pairs, and so on.
 type ReduceAttrs struct{ Kind string }
 
 func linearRows() []*Row {
@@ -103,7 +107,7 @@ func dotVJP(b *Builder, op *Op, d []*Value) []*Value {
 
 func reduceTypes(op *Op, want []Type) ([]Type, error) {
 	kind := op.Attrs.(*ReduceAttrs).Kind
-	if kind != "sum" && kind != "max" && kind != "min" {
+	if !slices.Contains([]string{"sum", "tree", "max", "min"}, kind) {
 		return nil, fmt.Errorf("reduce has no kind %q", kind)
 	}
 	if op.In[0].Type.DType == Bool {
@@ -120,7 +124,7 @@ func reduceVJP(b *Builder, op *Op, d []*Value) []*Value {
 	x, y := op.In[0], op.Out[0]
 	back := op.Rule.Swap(op.Rule.Out, op.Rule.In[0])
 	spread := func(v *Value) *Value { return b.Broadcast(v, back, x.Type.Dims) }
-	if op.Attrs.(*ReduceAttrs).Kind == "sum" {
+	if k := op.Attrs.(*ReduceAttrs).Kind; k == "sum" || k == "tree" {
 		return one(spread(d[0]))
 	}
 	won := b.Cast(b.Compare("eq", x, spread(y)), x.Type.DType)

@@ -2,6 +2,7 @@ package ir
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -270,6 +271,16 @@ func (r Rule) SizeOf(d DimFactors) int {
 		n *= r.Factors[f].Size
 	}
 	return n
+}
+
+// Free is a name that no factor of the rule has.
+func (r Rule) Free() byte {
+	for _, name := range []byte(factorNames) {
+		if !slices.ContainsFunc(r.Factors, func(f Factor) bool { return f.Name == name }) {
+			return name
+		}
+	}
+	panic(&Bug{Msg: "a rule of more factors than there are letters"})
 }
 
 // Swap is the rule with other terms over the same factors, classified anew.

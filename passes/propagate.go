@@ -26,7 +26,7 @@ func propagate(m *ir.Module, c *Context) {
 			c.say(d)
 		}
 		p := &placer{c: c, mesh: c.Plan.Mesh, homes: homesOf(f, c.Plan, seeds),
-			routes: &router{mesh: c.Plan.Mesh, known: map[string]route{}}}
+			routes: &router{mesh: c.Plan.Mesh, known: map[string]route{}}, ordered: orderAxes(c)}
 		p.function(f, seeds)
 	}
 }
@@ -37,6 +37,9 @@ type placer struct {
 	mesh   ir.Mesh
 	homes  *homes
 	routes *router
+	// ordered: parts along these axes are joined at once, so that their sums do not depend on how
+	// many devices there are.
+	ordered []string
 }
 
 // function rewrites a function's body. Ports lie as the plan says, and nothing else moves them:

