@@ -10,6 +10,8 @@ import (
 type Config struct {
 	Target Target
 	Plan   *ir.Plan // nil: one device, and the module goes through as it is
+	// Ordered: sums over examples are to be the same to the last bit on 1, 2, 4 and 8 devices.
+	Ordered bool
 }
 
 // Target describes the machine that code is generated for, as far as passes care.
