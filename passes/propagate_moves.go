@@ -117,11 +117,11 @@ func (s *routeSearch) next(p *spot, m move, change func(q *spot)) {
 	if !s.meets(p, q) {
 		return
 	}
-	before, after, n := s.bytes(p), s.bytes(q), float64(s.mesh.Size(m.over...))
+	before, n := s.bytes(p), float64(s.mesh.Size(m.over...))
 	cost := 0.0
 	switch m.row {
 	case "all_gather":
-		cost = after - before
+		cost = before * (n - 1)
 	case "reduce_scatter", "all_to_all":
 		cost = before * (n - 1) / n
 	case "all_reduce":

@@ -1,0 +1,74 @@
+package passes
+
+import (
+	"testing"
+
+	"vitc/ir"
+)
+
+// typeOf reads a type as the IR's text has it, over the mesh (x:2, y:4).
+func typeOf(t *testing.T, text string) ir.Type {
+	t.Helper()
+	m, err := ir.Parse("ir differentiated mesh(x:2, y:4)\nfunc @f(%v: " + text + " input=\"v\") -> () {\n yield }")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Funcs[0].Body.Params[0].Type
+}
+
+// The cheapest ways: what is cut is gathered last and parts are joined while they are small; what
+// can be cut is cut first; an axis that moves from one dim to another is one exchange.
+func TestRoutes(t *testing.T) {
+	mesh := ir.Mesh{{Name: "x", Size: 2}, {Name: "y", Size: 4}}
+	for _, c := range []struct{ from, to, want string }{
+		{"", "", ""},
+		{"{a@x}", "", "all_gather dim 0 over x"},
+		{"", "{a@x}", "block dim 0 over x"},
+		{"{a@(x, y)}", "", "all_gather dim 0 over x, y"},
+		{"{a@(x, y)}", "{a@x}", "all_gather dim 0 over y"},
+		{"{a@x}", "{b@x}", "all_to_all dim 0 over x"},
+		{"{+x}", "", "all_reduce dim 0 over x"},
+		{"{+x, +y}", "", "all_reduce dim 0 over x, y"},
+		{"{+x}", "{b@x}", "reduce_scatter dim 1 over x"},
+		{"{+x, +y}", "{a@y, b@x}", "reduce_scatter dim 1 over x; reduce_scatter dim 0 over y"},
+		{"{+x}", "{b@(x, y)}", "reduce_scatter dim 1 over x; block dim 1 over y"},
+		{"{a@x, +y}", "{a@x}", "all_reduce dim 0 over y"},
+		{"{a@x, +y}", "", "all_reduce dim 0 over y; all_gather dim 0 over x"},
+		{"{a@x}", "{a@x, b@y}", "block dim 1 over y"},
+		{"{a@y}", "{a@x}", "all_gather dim 0 over y; block dim 0 over x"},
+		{"{c@y}", "", "all_gather dim 2 over y"},
+		{"{c@(x, y)}", "", "all_gather dim 2 over x, y"},
+		{"{c@(x, y)}", "{c@x}", "all_gather dim 2 over y"},                        // both pad 15 to 16
+		{"{d@(x, y)}", "{d@x}", "all_gather dim 3 over x, y; block dim 3 over x"}, // to 24, and to 18
+	} {
+		from, to := typeOf(t, "f32[a:8, b:16, c:15, d:18]"+c.from), typeOf(t, "f32[a:8, b:16, c:15, d:18]"+c.to)
+		r := &router{mesh: mesh, known: map[string]route{}}
+		got := r.route(from, from.Shard, to.Shard)
+		if got.String() != c.want {
+			t.Errorf("%s to %s: %s, expected %s", c.from, c.to, got, c.want)
+		}
+		if again := r.route(from, from.Shard, to.Shard); again.String() != got.String() || again.bytes != got.bytes {
+			t.Errorf("%s to %s: %s, then %s", c.from, c.to, got, again)
+		}
+	}
+}
+
+// A route's bytes are what a device receives.
+func TestRouteBytes(t *testing.T) {
+	r := &router{mesh: ir.Mesh{{Name: "x", Size: 2}, {Name: "y", Size: 4}}, known: map[string]route{}}
+	for _, c := range []struct {
+		from, to string
+		bytes    float64
+	}{
+		{"f32[a:8, b:16]{a@x}", "f32[a:8, b:16]", 256},         // half of 512
+		{"f32[a:8, b:16]{+y}", "f32[a:8, b:16]", 768},          // twice three quarters
+		{"f32[a:8, b:16]{+y}", "f32[a:8, b:16]{b@y}", 384},     // three quarters
+		{"f32[a:8, b:16]{a@y}", "f32[a:8, b:16]{b@y}", 96},     // three quarters of a quarter
+		{"bf16[a:8, b:15]{b@y}", "bf16[a:8, b:15]", 8 * 3 * 8}, // three blocks of 4, padding included
+	} {
+		from, to := typeOf(t, c.from), typeOf(t, c.to)
+		if got := r.route(from, from.Shard, to.Shard); got.bytes-moveOverhead != c.bytes {
+			t.Errorf("%s to %s: %g bytes, expected %g", c.from, c.to, got.bytes-moveOverhead, c.bytes)
+		}
+	}
+}
