@@ -145,7 +145,7 @@ func (s *seeder) unevenState(v *ir.Value, dim int, name string, l *ir.ShardLine)
 func (s *seeder) unevenInput(v *ir.Value, dim int, name string, l *ir.ShardLine) {
 	d, n := v.Type.Dims[dim], s.plan.Mesh.Size(l.Over...)
 	s.notes.Add(&diag.Diagnostic{Severity: diag.Warning, Code: CodeUneven, Pos: l.Pos,
-		Msg: fmt.Sprintf("@%s: %s:%d of %s does not divide over %s: every device computes all of it", s.f.Name, d.Label, d.Size, name, devices(l.Over, n)),
+		Msg: fmt.Sprintf("@%s: %s:%d of %s does not divide over %s: every device is given all of it", s.f.Name, d.Label, d.Size, name, devices(l.Over, n)),
 		Fix: "a multiple of " + fmt.Sprint(n) + " for " + d.Label,
 	})
 }

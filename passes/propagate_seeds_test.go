@@ -1,0 +1,98 @@
+package passes
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"vitc/ir"
+	"vitc/ir/diag"
+)
+
+// planOf reads a plan: "data:4 model:2 | batch: data; params.width: (data, model); net.head/width: data".
+func planOf(text string) *ir.Plan {
+	mesh, lines, _ := strings.Cut(text, "|")
+	p := &ir.Plan{Name: "p"}
+	for _, a := range strings.Fields(mesh) {
+		name, size, _ := strings.Cut(a, ":")
+		axis := ir.MeshAxis{Name: name}
+		fmt.Sscan(size, &axis.Size)
+		p.Mesh = append(p.Mesh, axis)
+	}
+	for i, l := range strings.Split(lines, ";") {
+		axis, over, ok := strings.Cut(l, ":")
+		if !ok {
+			continue
+		}
+		line := ir.ShardLine{Over: strings.FieldsFunc(over, func(r rune) bool { return strings.ContainsRune(" (),", r) }),
+			Pos: diag.Pos{File: "m.vit", Line: i + 1, Col: 1}}
+		axis = strings.TrimSpace(axis)
+		if path, rest, ok := strings.Cut(axis, "/"); ok {
+			line.Path, axis = path, rest
+		}
+		line.Axis, line.Params = strings.TrimPrefix(axis, "params."), strings.HasPrefix(axis, "params.")
+		p.Shard = append(p.Shard, line)
+	}
+	return p
+}
+
+const seedText = `ir differentiated
+func @step(%w: f32[width:8, mlp:12] state="net.up.w", %m: f32[width:8, mlp:12] state="opt.net.up.w.m", %v: f32[mlp:12] state="net.up.b",
+    %t: i32[] state="t", %x: f32[batch:16, width:8] input="x") -> (f32[width:8, mlp:12] state="net.up.w", f32[] metric="loss", f32[batch:16, mlp:12] output="h") {
+  %h: f32[batch:16, mlp:12] = dot %x, %w [bw,wm->bm]
+  %g: f32[width:8, mlp:12] = dot %x, %h [bw,bm->wm]
+  %n: f32[width:8, mlp:12] = sub %w, %g
+  %u: f32[batch:16, mlp:12] = tanh %h
+  %s: f32[] = reduce %u [bm->] kind=sum
+  yield %n, %s, %h }`
+
+func seedsText(t *testing.T, text, plan string) (string, diag.List) {
+	t.Helper()
+	m, err := ir.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seeds, notes := Seeds(m.Funcs[0], planOf(plan))
+	var out []string
+	for _, s := range seeds {
+		out = append(out, fmt.Sprintf("%s.%s@%s", s.Value.Name, s.Value.Type.Dims[s.Dim].Label, strings.Join(s.Over, ",")))
+	}
+	return strings.Join(out, " "), notes
+}
+
+func TestSeeds(t *testing.T) {
+	for _, c := range []struct{ plan, want string }{
+		// Activations are what examples reach: gradients are none, whatever their labels are.
+		{"d:4 | batch: d", "x.batch@d h.batch@d u.batch@d"},
+		{"d:4 | mlp: d", "w.mlp@d m.mlp@d v.mlp@d n.mlp@d h.mlp@d u.mlp@d"},
+		{"d:4 | params.mlp: d", "w.mlp@d m.mlp@d v.mlp@d n.mlp@d"},
+		// params. beats the bare name; the earlier line wins a mesh axis.
+		{"d:4 m:2 | width: d; params.width: m", "x.width@d w.width@m m.width@m n.width@m"},
+		{"d:4 | mlp: d; width: d", "w.mlp@d m.mlp@d v.mlp@d n.mlp@d h.mlp@d u.mlp@d x.width@d"},
+		{"d:2 m:2 | mlp: d; width: (d, m)", "w.mlp@d m.mlp@d v.mlp@d n.mlp@d h.mlp@d u.mlp@d w.width@m m.width@m x.width@d,m n.width@m"},
+		// A path limits a line to what lies under it, optimizer state by its parameter.
+		{"d:4 | net.up.w/mlp: d", "w.mlp@d m.mlp@d n.mlp@d"},
+		{"d:4 | net.other/mlp: d", ""},
+	} {
+		if got, notes := seedsText(t, seedText, c.plan); got != c.want || len(notes) > 0 {
+			t.Errorf("%s: %s, expected %s; %v", c.plan, got, c.want, notes)
+		}
+	}
+}
+
+// Uneven sizes are padded a little, and else refused for state, and told of for inputs.
+func TestUnevenSeeds(t *testing.T) {
+	for _, c := range []struct{ plan, want, notes string }{
+		{"d:5 | params.mlp: d", "", "m.vit:1:1: error[V0503]: mlp:12 of net.up.w over d (5) leaves 3 of 15 places empty"},
+		{"d:3 | batch: d", "h.batch@d u.batch@d", "m.vit:1:1: warning[V0503]: @step: batch:16 of x does not divide over d (3): every device is given all of it"},
+	} {
+		got, notes := seedsText(t, seedText, c.plan)
+		if got != c.want || len(notes) == 0 || !strings.HasPrefix(notes[0].String(), c.notes) {
+			t.Errorf("%s: %q, expected %q; %v", c.plan, got, c.want, notes)
+		}
+	}
+	odd := strings.ReplaceAll(seedText, "mlp:12", "mlp:15")
+	if got, notes := seedsText(t, odd, "d:4 | params.mlp: d"); got != "w.mlp@d m.mlp@d v.mlp@d n.mlp@d" || len(notes) > 0 {
+		t.Errorf("15 over 4: %s; %v", got, notes)
+	}
+}
