@@ -41,7 +41,7 @@ func printAttrs(a any) string {
 				fmt.Fprintf(&b, " %s=%s", name, quoteWord(f.String()))
 			}
 		case reflect.Slice:
-			fmt.Fprintf(&b, " %s=(%s)", name, joinInts(f.Interface().([]int)))
+			fmt.Fprintf(&b, " %s=%s", name, listText(f.Interface()))
 		default:
 			panic(&Bug{Msg: "attribute " + name + " has a type that does not print"})
 		}
@@ -51,6 +51,14 @@ func printAttrs(a any) string {
 
 // hidden fields are told by the text's bindings: tag ir:"-".
 func hidden(f reflect.StructField) bool { return f.Tag.Get("ir") == "-" }
+
+// listText prints a list of numbers, or of mesh axes as types have them.
+func listText(list any) string {
+	if names, ok := list.([]string); ok {
+		return axesText(names)
+	}
+	return "(" + joinInts(list.([]int)) + ")"
+}
 
 func joinInts(xs []int) string {
 	s := make([]string, len(xs))
@@ -97,6 +105,10 @@ func setField(f reflect.Value, at attr) error {
 	case reflect.String:
 		f.SetString(at.value)
 	case reflect.Slice:
+		if f.Type().Elem().Kind() == reflect.String {
+			f.Set(reflect.ValueOf(strings.FieldsFunc(at.value, func(r rune) bool { return strings.ContainsRune("(), ", r) })))
+			return nil
+		}
 		xs := []int{}
 		for _, s := range strings.Split(strings.Trim(at.value, "()"), ",") {
 			if s = strings.TrimSpace(s); s == "" {

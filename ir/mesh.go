@@ -49,3 +49,34 @@ func (m Mesh) String() string {
 	}
 	return "(" + strings.Join(parts, ", ") + ")"
 }
+
+// Place is a device's place along mesh axes: its index in the group of the devices that differ
+// from it there alone, the first axis outermost.
+func (m Mesh) Place(device int, axes []string) int {
+	at := 0
+	for _, name := range axes {
+		i := m.Axis(name)
+		at = at*m[i].Size + device/m[i+1:].Devices()%m[i].Size
+	}
+	return at
+}
+
+// Group lists the devices that differ from one along axes alone, by their place.
+func (m Mesh) Group(device int, axes []string) []int {
+	base := device
+	for _, name := range axes {
+		i := m.Axis(name)
+		stride := m[i+1:].Devices()
+		base -= device / stride % m[i].Size * stride
+	}
+	group := make([]int, m.Size(axes...))
+	for k := range group {
+		group[k] = base
+		for rest, j := k, len(axes)-1; j >= 0; j-- {
+			i := m.Axis(axes[j])
+			group[k] += rest % m[i].Size * m[i+1:].Devices()
+			rest /= m[i].Size
+		}
+	}
+	return group
+}

@@ -7,13 +7,14 @@ type Class uint8
 
 // The classes.
 const (
-	Pointwise Class = iota // one scalar body for every position
-	Source                 // makes values from positions: iota, rng_bits
-	Linear                 // dot, reduce, broadcast, rearrange: the rule says everything
-	Indexed                // moves or picks elements: slice, pad, roll, concat, gather, window, ...
-	Routine                // solve: done as a whole, by code of its own
-	Control                // scan, fusion
-	Marker                 // grad, stop, fence: they mean something to a pass
+	Pointwise  Class = iota // one scalar body for every position
+	Source                  // makes values from positions: iota, rng_bits
+	Linear                  // dot, reduce, broadcast, rearrange: the rule says everything
+	Indexed                 // moves or picks elements: slice, pad, roll, concat, gather, window, ...
+	Routine                 // solve: done as a whole, by code of its own
+	Control                 // scan, fusion
+	Marker                  // grad, stop, fence, reshard: they mean something to a pass
+	Collective              // between devices, or about a device's place among them
 )
 
 // Row is one op of the table: everything the compiler knows about it.
@@ -46,7 +47,7 @@ var order []*Row
 // The rows' VJPs call the builder, which reads the table: hence an init.
 func init() {
 	table = map[string]*Row{}
-	for _, rows := range [][]*Row{unaryRows(), binaryRows(), linearRows(), sourceRows(), indexedRows(), windowRows(), routineRows(), controlRows()} {
+	for _, rows := range [][]*Row{unaryRows(), binaryRows(), linearRows(), sourceRows(), indexedRows(), windowRows(), routineRows(), controlRows(), collectiveRows()} {
 		for _, r := range rows {
 			if table[r.Name] != nil {
 				panic("ir: two rows named " + r.Name)

@@ -115,6 +115,11 @@ func @f(%x: f32[n:2] input="x") -> (f32[n:2] output="y") {
   %y: f32[n:2] = stop %x
   yield %y }`, interp.Options{}, tensor(x, 1, 2))
 	same(t, "stop", out[0], 1, 2)
+	out = run(t, `ir differentiated mesh(x:2)
+func @f(%x: f32[n:2] input="x") -> (f32[n:2]{n@x} output="y") {
+  %y: f32[n:2]{n@x} = reshard %x
+  yield %y }`, interp.Options{}, tensor(x, 1, 2))
+	same(t, "reshard", out[0], 1, 2)
 	m := module(t, `ir built
 func @f(%x: f32[] input="x") -> (f32[] output="y") {
   %y: f32[] = grad %x, %x

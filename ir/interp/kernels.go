@@ -39,10 +39,11 @@ func init() {
 		"window":    window,
 	}
 	controls = map[string]func(numbers, *ir.Op) (kernel, error){
-		"scan":   scan,
-		"fusion": fusion,
-		"stop":   identity,
-		"fence":  identity,
+		"scan":    scan,
+		"fusion":  fusion,
+		"stop":    identity,
+		"fence":   identity,
+		"reshard": identity,
 		"grad": func(numbers, *ir.Op) (kernel, error) {
 			return nil, fmt.Errorf("a gradient is no computation yet: run the pass autodiff first")
 		},
@@ -59,6 +60,8 @@ func (n numbers) kernel(op *ir.Op) (kernel, error) {
 		return n.rounded(op, computed[name](op)), nil
 	case moved[name] != nil:
 		return plain(op, moved[name](op)), nil
+	case op.Row.Class == ir.Collective:
+		return collective(n, op)
 	case controls[name] != nil:
 		return controls[name](n, op)
 	}

@@ -71,7 +71,7 @@ func (g *gen) shape() ir.Type {
 
 func (g *gen) dim() ir.Dim {
 	return ir.Dim{Label: rapid.SampledFrom([]string{"batch", "width", "token"}).Draw(g.t, "label"),
-		Size: rapid.SampledFrom(sizes).Draw(g.t, "size")}
+		Size: rapid.SampledFrom(g.c.Sizes).Draw(g.t, "size")}
 }
 
 // tame brings a value's magnitude under a bound.

@@ -17,6 +17,7 @@ type Config struct {
 	DType   ir.DType // of floats; Invalid: F32
 	Kinks   bool     // max, min, abs, compare with select, reduce to a maximum, argmax, floor
 	NoScans bool
+	Sizes   []int // of dims; nil: 1 to 6
 }
 
 // Program is one random program, twice: Grad yields all that Plain yields, then the gradient of
@@ -39,6 +40,9 @@ func Draw(t *rapid.T, c Config) *Program {
 	}
 	if c.DType == ir.Invalid {
 		c.DType = ir.F32
+	}
+	if c.Sizes == nil {
+		c.Sizes = sizes
 	}
 	body := &ir.Region{}
 	g := &gen{t: t, c: c, b: &ir.Builder{Region: body}}
