@@ -34,7 +34,7 @@ type splitter struct {
 	body    *ir.Region
 	now     map[*ir.Value]*ir.Value // old values to local ones
 	op      *ir.Op                  // the old op whose code is being made
-	indices map[string]*ir.Value    // axis_index by its axes
+	indices map[string]*ir.Value    // axis_index, and where blocks begin, by axes and sizes
 	masks   map[string]*ir.Value    // what is no padding, by axes and sizes
 }
 
@@ -128,6 +128,7 @@ func (s *splitter) plain(op *ir.Op, in []*ir.Value) {
 	s.body.Ops = append(s.body.Ops, c)
 	if x := op.Out[0]; len(joined) > 0 {
 		s.now[x] = s.emit("all_reduce", &ir.ReduceOverAttrs{Over: joined, Kind: viewOf(op).join}, s.local(x.Type), s.now[x])
+		s.now[x].Name = x.Name
 	}
 }
 

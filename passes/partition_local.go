@@ -24,8 +24,12 @@ func (s *splitter) begin(axes []string, n int) *ir.Value {
 	if len(axes) == 0 {
 		return ir.Literal(ir.I32, 0)
 	}
-	at := s.index(axes)
-	return s.emit("mul", nil, at.Type, at, ir.Literal(ir.I32, float64(n)))
+	key := fmt.Sprint(axes, n)
+	if s.indices[key] == nil {
+		at := s.index(axes)
+		s.indices[key] = s.emit("mul", nil, at.Type, at, ir.Literal(ir.I32, float64(n)))
+	}
+	return s.indices[key]
 }
 
 // as converts a scalar of positions.

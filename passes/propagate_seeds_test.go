@@ -7,31 +7,15 @@ import (
 
 	"vitc/ir"
 	"vitc/ir/diag"
+	"vitc/ir/irtest"
 )
 
-// planOf reads a plan: "data:4 model:2 | batch: data; params.width: (data, model); net.head/width: data".
-func planOf(text string) *ir.Plan {
-	mesh, lines, _ := strings.Cut(text, "|")
-	p := &ir.Plan{Name: "p"}
-	for _, a := range strings.Fields(mesh) {
-		name, size, _ := strings.Cut(a, ":")
-		axis := ir.MeshAxis{Name: name}
-		fmt.Sscan(size, &axis.Size)
-		p.Mesh = append(p.Mesh, axis)
-	}
-	for i, l := range strings.Split(lines, ";") {
-		axis, over, ok := strings.Cut(l, ":")
-		if !ok {
-			continue
-		}
-		line := ir.ShardLine{Over: strings.FieldsFunc(over, func(r rune) bool { return strings.ContainsRune(" (),", r) }),
-			Pos: diag.Pos{File: "m.vit", Line: i + 1, Col: 1}}
-		axis = strings.TrimSpace(axis)
-		if path, rest, ok := strings.Cut(axis, "/"); ok {
-			line.Path, axis = path, rest
-		}
-		line.Axis, line.Params = strings.TrimPrefix(axis, "params."), strings.HasPrefix(axis, "params.")
-		p.Shard = append(p.Shard, line)
+// planOf reads a plan in one line: "data:4 model:2 | batch: data; params.width: data".
+func planOf(t *testing.T, text string) *ir.Plan {
+	t.Helper()
+	p, err := irtest.Plan("mesh " + strings.NewReplacer(" | ", "\n", "; ", "\n").Replace(text))
+	if err != nil {
+		t.Fatal(err)
 	}
 	return p
 }
@@ -52,7 +36,7 @@ func seedsText(t *testing.T, text, plan string) (string, diag.List) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seeds, notes := Seeds(m.Funcs[0], planOf(plan))
+	seeds, notes := Seeds(m.Funcs[0], planOf(t, plan))
 	var out []string
 	for _, s := range seeds {
 		out = append(out, fmt.Sprintf("%s.%s@%s", s.Value.Name, s.Value.Type.Dims[s.Dim].Label, strings.Join(s.Over, ",")))
@@ -83,8 +67,8 @@ func TestSeeds(t *testing.T) {
 // Uneven sizes are padded a little, and else refused for state, and told of for inputs.
 func TestUnevenSeeds(t *testing.T) {
 	for _, c := range []struct{ plan, want, notes string }{
-		{"d:5 | params.mlp: d", "", "m.vit:1:1: error[V0503]: mlp:12 of net.up.w over d (5) leaves 3 of 15 places empty"},
-		{"d:3 | batch: d", "h.batch@d u.batch@d", "m.vit:1:1: warning[V0503]: @step: batch:16 of x does not divide over d (3): every device is given all of it"},
+		{"d:5 | params.mlp: d", "", "plan:2:1: error[V0503]: mlp:12 of net.up.w over d (5) leaves 3 of 15 places empty"},
+		{"d:3 | batch: d", "h.batch@d u.batch@d", "plan:2:1: warning[V0503]: @step: batch:16 of x does not divide over d (3): every device is given all of it"},
 	} {
 		got, notes := seedsText(t, seedText, c.plan)
 		if got != c.want || len(notes) == 0 || !strings.HasPrefix(notes[0].String(), c.notes) {

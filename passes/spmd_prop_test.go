@@ -101,31 +101,13 @@ func (c spmdCase) spread(t *rapid.T, names ...string) *ir.Module {
 	return m
 }
 
-// onMesh runs a partitioned module on the whole arguments, and joins what its devices return.
+// onMesh runs a partitioned module on whole arguments.
 func onMesh(m *ir.Module, args []*interp.Tensor, like *ir.Func) ([]*interp.Tensor, error) {
-	f, in := m.Funcs[0], make([][]*interp.Tensor, m.Mesh.Devices())
-	for d := range in {
-		for i, p := range f.Body.Params {
-			in[d] = append(in[d], interp.Split(m.Mesh, d, args[i], p.Type))
-		}
+	var types []ir.Type
+	for _, v := range like.Body.Yield {
+		types = append(types, v.Type)
 	}
-	parts, err := interp.RunMesh(m.Mesh, f, in, interp.Options{})
-	if err != nil {
-		return nil, err
-	}
-	var out []*interp.Tensor
-	for i, v := range like.Body.Yield {
-		var held []*interp.Tensor
-		for d := range parts {
-			held = append(held, &interp.Tensor{Type: f.Body.Yield[i].Type, F: parts[d][i].F})
-		}
-		x, err := interp.Join(m.Mesh, held, v.Type)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, x)
-	}
-	return out, nil
+	return interp.RunWhole(m.Mesh, m.Funcs[0], args, types, interp.Options{})
 }
 
 // Sums in another order differ by some roundings of their largest term: 10⁻⁵ of the largest number

@@ -14,6 +14,7 @@ import (
 
 	"vitc/ir"
 	"vitc/ir/interp"
+	"vitc/ir/irtest"
 	"vitc/passes"
 )
 
@@ -45,15 +46,35 @@ func passCase(t *testing.T, pass, file string) {
 		t.Fatalf("%s: expected a comment, then the file in, then the file out", file)
 	}
 	m := parsed(t, string(a.Files[0].Data))
-	runPasses(t, m, before(string(a.Comment)))
+	c := passes.Config{Plan: planOf(t, a), Ordered: pass == "order"}
+	runPasses(t, m, before(string(a.Comment)), c)
 	text := m.String()
-	runPasses(t, m, []string{pass})
+	runPasses(t, m, []string{pass}, c)
 	compareText(t, file, a, m.String())
-	if pass == "autodiff" {
+	if again := parsed(t, m.String()).String(); again != m.String() {
+		t.Errorf("%s reads back as %s", m, again)
+	}
+	switch {
+	case pass == "autodiff":
 		checkDifferences(t, parsed(t, text), m)
-	} else {
+	case c.Plan != nil:
+		checkMesh(t, parsed(t, text), m)
+	default:
 		checkNumbers(t, parsed(t, text), m)
 	}
+}
+
+// planOf reads a case's plan, its file after the first; nil if it has none.
+func planOf(t *testing.T, a *txtar.Archive) *ir.Plan {
+	t.Helper()
+	if len(a.Files) < 2 || a.Files[1].Name != "plan" {
+		return nil
+	}
+	p, err := irtest.Plan(string(a.Files[1].Data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 func parsed(t *testing.T, text string) *ir.Module {
@@ -75,9 +96,9 @@ func before(comment string) []string {
 	return nil
 }
 
-func runPasses(t *testing.T, m *ir.Module, names []string) {
+func runPasses(t *testing.T, m *ir.Module, names []string, c passes.Config) {
 	t.Helper()
-	if err := passes.Run(m, names, passes.Options{}); err != nil {
+	if err := passes.Run(m, names, passes.Options{Config: c}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -85,17 +106,21 @@ func runPasses(t *testing.T, m *ir.Module, names []string) {
 // compareText compares with the file out, or rewrites it under -update.
 func compareText(t *testing.T, file string, a *txtar.Archive, got string) {
 	t.Helper()
+	given := slices.IndexFunc(a.Files, func(f txtar.File) bool { return f.Name == "out" })
 	if *update {
-		a.Files = []txtar.File{a.Files[0], {Name: "out", Data: []byte(got)}}
+		if given >= 0 {
+			a.Files = a.Files[:given]
+		}
+		a.Files = append(a.Files, txtar.File{Name: "out", Data: []byte(got)})
 		if err := os.WriteFile(file, txtar.Format(a), 0o666); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if len(a.Files) != 2 || a.Files[1].Name != "out" {
+	if given < 0 {
 		t.Fatalf("%s has no file out: go test ./testsuite -run TestPasses -update writes it", file)
 	}
-	if d := cmp.Diff(string(a.Files[1].Data), got); d != "" {
+	if d := cmp.Diff(string(a.Files[given].Data), got); d != "" {
 		t.Errorf("%s (-want +got; go test ./testsuite -run TestPasses -update accepts it):\n%s", file, d)
 	}
 }
@@ -143,6 +168,42 @@ func checkNumbers(t *testing.T, before, after *ir.Module) {
 	}
 }
 
+// Sums in another order differ by some roundings of f32.
+const meshTolerance = 1e-5
+
+// checkMesh compares what the devices of a mesh compute together with what one computes.
+func checkMesh(t *testing.T, before, after *ir.Module) {
+	t.Helper()
+	for i, f := range before.Funcs {
+		want := interpret(t, f, arguments(f), interp.Options{})
+		g, types := after.Funcs[i], []ir.Type{}
+		for _, v := range f.Body.Yield {
+			types = append(types, plain(v.Type))
+		}
+		args := arguments(f)
+		run := func() ([]*interp.Tensor, error) { return interp.Run(g, args, interp.Options{}) }
+		if after.Phase == ir.Partitioned {
+			run = func() ([]*interp.Tensor, error) {
+				return interp.RunWhole(after.Mesh, g, args, types, interp.Options{})
+			}
+		}
+		got, err := run()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, w := range want {
+			for e, x := range w.F {
+				if y := got[k].F[e]; !(math.Abs(x-y) <= meshTolerance*max(1, math.Abs(x))) {
+					t.Fatalf("@%s: result %d [%d] was %g, is %g", f.Name, k+1, e, x, y)
+				}
+			}
+		}
+	}
+}
+
+// plain is the type without its sharding.
+func plain(t ir.Type) ir.Type { return t.Sharded(nil) }
+
 // checkDifferences compares every gradient by a parameter that is a result with central
 // differences of the loss. Gradients past a stop are what no difference shows.
 func checkDifferences(t *testing.T, before, after *ir.Module) {
@@ -173,7 +234,7 @@ func lossOf(t *testing.T, f *ir.Func, at int) *ir.Func {
 	g := &ir.Func{Name: f.Name, Args: f.Args, Results: []ir.Port{{Role: ir.RoleMetric, Name: "loss"}},
 		Body: body.Clone(map[*ir.Value]*ir.Value{})}
 	if slices.ContainsFunc(body.Ops, func(op *ir.Op) bool { return op.Row.Name == "grad" }) {
-		runPasses(t, &ir.Module{Phase: ir.Built, Funcs: []*ir.Func{g}}, []string{"autodiff"})
+		runPasses(t, &ir.Module{Phase: ir.Built, Funcs: []*ir.Func{g}}, []string{"autodiff"}, passes.Config{})
 	}
 	return g
 }

@@ -62,3 +62,29 @@ func Join(m ir.Mesh, parts []*Tensor, global ir.Type) (*Tensor, error) {
 	}
 	return whole, nil
 }
+
+// RunWhole evaluates a partitioned function on whole arguments, and puts its results together to
+// the types given.
+func RunWhole(m ir.Mesh, f *ir.Func, args []*Tensor, results []ir.Type, o Options) ([]*Tensor, error) {
+	in := make([][]*Tensor, m.Devices())
+	for d := range in {
+		for i, p := range f.Body.Params {
+			in[d] = append(in[d], Split(m, d, args[i], p.Type))
+		}
+	}
+	held, err := RunMesh(m, f, in, o)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*Tensor, len(results))
+	for i, t := range results {
+		var parts []*Tensor
+		for d := range held {
+			parts = append(parts, &Tensor{f.Body.Yield[i].Type, held[d][i].F})
+		}
+		if out[i], err = Join(m, parts, t); err != nil {
+			return nil, fmt.Errorf("result %d: %w", i+1, err)
+		}
+	}
+	return out, nil
+}
