@@ -10,10 +10,17 @@ import (
 // table lists every pass in the order in which pipelines run them.
 var table []Pass
 
+// The parts that pipelines are made of: what every target needs, and what lays a program out over
+// the devices of a plan, if there is one.
+var (
+	common = []string{"simplify", "autodiff", "simplify", "precision", "simplify"}
+	spmd   = []string{"order", "propagate", "partition"}
+)
+
 // pipelines name each target's passes in order; a pass may stand more than once.
 var pipelines = map[string][]string{
-	"ref": {"simplify", "autodiff", "simplify", "precision", "simplify"},
-	"cpu": {"simplify", "autodiff", "simplify", "precision", "simplify", "fuse", "memory"},
+	"ref": slices.Concat(common, spmd),
+	"cpu": slices.Concat(common, spmd, []string{"fuse", "memory"}),
 }
 
 func init() {
