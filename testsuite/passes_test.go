@@ -1,6 +1,7 @@
 package testsuite
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -57,7 +58,9 @@ func passCase(t *testing.T, pass, file string) {
 	switch {
 	case pass == "autodiff":
 		checkDifferences(t, parsed(t, text), m)
-	case c.Plan != nil:
+	case pass == "propagate" || pass == "order":
+		checkAbout(t, parsed(t, text), m)
+	case m.Phase == ir.Partitioned:
 		checkMesh(t, parsed(t, text), m)
 	default:
 		checkNumbers(t, parsed(t, text), m)
@@ -171,38 +174,51 @@ func checkNumbers(t *testing.T, before, after *ir.Module) {
 // Sums in another order differ by some roundings of f32.
 const meshTolerance = 1e-5
 
-// checkMesh compares what the devices of a mesh compute together with what one computes.
-func checkMesh(t *testing.T, before, after *ir.Module) {
+// checkAbout compares what two modules compute, but for the order of sums.
+func checkAbout(t *testing.T, before, after *ir.Module) {
 	t.Helper()
 	for i, f := range before.Funcs {
 		want := interpret(t, f, arguments(f), interp.Options{})
-		g, types := after.Funcs[i], []ir.Type{}
-		for _, v := range f.Body.Yield {
-			types = append(types, plain(v.Type))
-		}
-		args := arguments(f)
-		run := func() ([]*interp.Tensor, error) { return interp.Run(g, args, interp.Options{}) }
-		if after.Phase == ir.Partitioned {
-			run = func() ([]*interp.Tensor, error) {
-				return interp.RunWhole(after.Mesh, g, args, types, interp.Options{})
-			}
-		}
-		got, err := run()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for k, w := range want {
-			for e, x := range w.F {
-				if y := got[k].F[e]; !(math.Abs(x-y) <= meshTolerance*max(1, math.Abs(x))) {
-					t.Fatalf("@%s: result %d [%d] was %g, is %g", f.Name, k+1, e, x, y)
+		for k, got := range interpret(t, after.Funcs[i], arguments(f), interp.Options{}) {
+			for e, x := range want[k].F {
+				if y := got.F[e]; !(math.Abs(x-y) <= meshTolerance*max(1, math.Abs(x))) {
+					t.Errorf("@%s: result %d [%d] was %g, is %g", f.Name, k+1, e, x, y)
 				}
 			}
 		}
 	}
 }
 
-// plain is the type without its sharding.
-func plain(t ir.Type) ir.Type { return t.Sharded(nil) }
+// checkMesh compares what the devices of a mesh compute together with what one computes.
+func checkMesh(t *testing.T, before, after *ir.Module) {
+	t.Helper()
+	if err := meshDiffers(t, before, after); err != nil {
+		t.Error(err)
+	}
+}
+
+// meshDiffers says where a mesh computes something else than one device does.
+func meshDiffers(t *testing.T, before, after *ir.Module) error {
+	t.Helper()
+	for i, f := range before.Funcs {
+		want, types := interpret(t, f, arguments(f), interp.Options{}), []ir.Type{}
+		for _, v := range f.Body.Yield {
+			types = append(types, v.Type.Sharded(nil))
+		}
+		got, err := interp.RunWhole(after.Mesh, after.Funcs[i], arguments(f), types, interp.Options{})
+		if err != nil {
+			return err
+		}
+		for k, w := range want {
+			for e, x := range w.F {
+				if y := got[k].F[e]; !(math.Abs(x-y) <= meshTolerance*max(1, math.Abs(x))) {
+					return fmt.Errorf("@%s: result %d [%d] was %g, is %g", f.Name, k+1, e, x, y)
+				}
+			}
+		}
+	}
+	return nil
+}
 
 // checkDifferences compares every gradient by a parameter that is a result with central
 // differences of the loss. Gradients past a stop are what no difference shows.
