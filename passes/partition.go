@@ -16,11 +16,14 @@ import (
 //  4. parts of maxima and minima are joined at once.
 //
 // A module without a mesh goes through as it is.
-func partition(m *ir.Module, _ *Context) {
+func partition(m *ir.Module, c *Context) {
 	if len(m.Mesh) == 0 || m.Phase == ir.Partitioned {
 		return
 	}
-	routes := &router{mesh: m.Mesh, known: map[string]route{}}
+	routes := newRouter(m.Mesh, usual)
+	if c.Plan != nil {
+		routes.costs = costsOf(c.Plan)
+	}
 	for _, f := range m.Funcs {
 		f.Body = newSplitter(m.Mesh, routes).region(f.Body)
 	}

@@ -26,7 +26,7 @@ func propagate(m *ir.Module, c *Context) {
 			c.say(d)
 		}
 		p := &placer{c: c, mesh: c.Plan.Mesh, homes: homesOf(f, c.Plan, seeds),
-			routes: &router{mesh: c.Plan.Mesh, known: map[string]route{}}, ordered: orderAxes(c)}
+			routes: newRouter(c.Plan.Mesh, costsOf(c.Plan)), ordered: orderAxes(c)}
 		p.function(f, seeds)
 	}
 }

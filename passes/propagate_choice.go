@@ -6,15 +6,6 @@ import (
 	"vitc/ir"
 )
 
-// What computing costs beside what moving a byte between devices does: how many floating-point
-// operations of a product, and how many bytes of memory traffic, pass in the time in which one
-// byte comes over a link. A TPU v4 computes 275 Tflop/s and reads 1.2 TB/s of memory, and each of
-// its links brings 45 GB/s, two of them along a ring.
-const (
-	flopsPerByte  = 3000
-	memoryPerByte = 13
-)
-
 // choice is how one op's loop nest is cut: the axes of each factor.
 type choice struct {
 	cut  [][]string
@@ -150,11 +141,11 @@ func (c *chooser) work(cut [][]string) float64 {
 		n *= float64(padded(factor.Size, parts) / parts)
 	}
 	if c.op.ProductFlops() > 0 {
-		return 2 * n / flopsPerByte
+		return 2 * n / c.s.p.routes.costs.flops
 	}
 	bytes := 0
 	for _, x := range c.op.Out {
 		bytes += x.Type.DType.Bytes()
 	}
-	return n * float64(bytes) / memoryPerByte
+	return n * float64(bytes) / c.s.p.routes.costs.memory
 }

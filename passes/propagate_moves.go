@@ -16,7 +16,8 @@ type move struct {
 	over    []string // mesh axes, major first
 }
 
-// route is the cheapest sequence of moves, and the bytes that a device receives by them.
+// route is the cheapest sequence of moves, and the bytes that a device receives by them; those
+// over a slow axis count more.
 type route struct {
 	moves []move
 	bytes float64
@@ -25,7 +26,12 @@ type route struct {
 // router finds routes, each once.
 type router struct {
 	mesh  ir.Mesh
+	costs costs
 	known map[string]route
+}
+
+func newRouter(p ir.Mesh, c costs) *router {
+	return &router{mesh: p, costs: c, known: map[string]route{}}
 }
 
 // A move costs this many bytes beside those it carries, so that of routes with equal traffic the
@@ -47,7 +53,7 @@ func (r *router) route(t ir.Type, from, to *ir.Sharding) route {
 	if from.Equal(to) {
 		return route{}
 	}
-	s := &routeSearch{mesh: r.mesh, t: t, to: dimsOf(t, to), sum: to.Sums()}
+	s := &routeSearch{mesh: r.mesh, costs: &r.costs, t: t, to: dimsOf(t, to), sum: to.Sums()}
 	start := &spot{dims: dimsOf(t, from), sum: from.Sums()}
 	id := fmt.Sprint(t.DType, t.Shape(), start.key(), s.to, s.sum)
 	if known, ok := r.known[id]; ok {
@@ -69,12 +75,13 @@ func dimsOf(t ir.Type, s *ir.Sharding) [][]string {
 
 // routeSearch is Dijkstra's search over shardings.
 type routeSearch struct {
-	mesh ir.Mesh
-	t    ir.Type
-	to   [][]string
-	sum  []string
-	open spots
-	done map[string]bool
+	mesh  ir.Mesh
+	costs *costs
+	t     ir.Type
+	to    [][]string
+	sum   []string
+	open  spots
+	done  map[string]bool
 }
 
 func (s *routeSearch) run(start *spot) route {
@@ -128,7 +135,7 @@ func (s *routeSearch) next(p *spot, m move, change func(q *spot)) {
 		cost = 2 * before * (n - 1) / n
 	}
 	if m.row != "block" {
-		cost += moveOverhead
+		cost = cost*s.costs.over(m.over) + moveOverhead
 	}
 	q.route = route{append(slices.Clone(p.route.moves), m), p.route.bytes + cost}
 	heap.Push(&s.open, q)

@@ -42,7 +42,7 @@ func TestRoutes(t *testing.T) {
 		{"{d@(x, y)}", "{d@x}", "all_gather dim 3 over x, y; block dim 3 over x"}, // to 24, and to 18
 	} {
 		from, to := typeOf(t, "f32[a:8, b:16, c:15, d:18]"+c.from), typeOf(t, "f32[a:8, b:16, c:15, d:18]"+c.to)
-		r := &router{mesh: mesh, known: map[string]route{}}
+		r := newRouter(mesh, usual)
 		got := r.route(from, from.Shard, to.Shard)
 		if got.String() != c.want {
 			t.Errorf("%s to %s: %s, expected %s", c.from, c.to, got, c.want)
@@ -55,7 +55,7 @@ func TestRoutes(t *testing.T) {
 
 // A route's bytes are what a device receives.
 func TestRouteBytes(t *testing.T) {
-	r := &router{mesh: ir.Mesh{{Name: "x", Size: 2}, {Name: "y", Size: 4}}, known: map[string]route{}}
+	r := newRouter(ir.Mesh{{Name: "x", Size: 2}, {Name: "y", Size: 4}}, usual)
 	for _, c := range []struct {
 		from, to string
 		bytes    float64
