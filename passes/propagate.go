@@ -46,38 +46,15 @@ type placer struct {
 // every function finds the state as another left it.
 func (p *placer) function(f *ir.Func, seeds []Seed) {
 	s := p.scope(f.Body)
-	for _, v := range f.Body.Params {
-		s.param(v, seeded(v, seeds))
+	args, results := portsOf(f, seeds)
+	for i, v := range f.Body.Params {
+		s.param(v, args[i])
 	}
 	s.ops(f.Body.Ops)
 	for i, v := range f.Body.Yield {
 		s.b.Pos = v.Pos
-		s.body.Yield = append(s.body.Yield, s.bring(v, p.port(f, i, seeds)))
+		s.body.Yield = append(s.body.Yield, s.bring(v, results[i]))
 	}
 	s.settle()
 	f.Body = s.body
-}
-
-// port is how a result is handed out: state as it came in, metrics whole.
-func (p *placer) port(f *ir.Func, i int, seeds []Seed) *ir.Sharding {
-	for k, a := range f.Args {
-		if r := f.Results[i]; a.Role == r.Role && a.Name == r.Name {
-			return seeded(f.Body.Params[k], seeds)
-		}
-	}
-	if f.Results[i].Role == ir.RoleMetric {
-		return nil
-	}
-	return seeded(f.Body.Yield[i], seeds)
-}
-
-// seeded is what seeds alone say of a value.
-func seeded(v *ir.Value, seeds []Seed) *ir.Sharding {
-	dims := make([][]string, v.Type.Rank())
-	for _, s := range seeds {
-		if s.Value == v {
-			dims[s.Dim] = s.Over
-		}
-	}
-	return ir.NewSharding(dims, nil, nil)
 }

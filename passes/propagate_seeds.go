@@ -39,6 +39,48 @@ func Seeds(f *ir.Func, p *ir.Plan) ([]Seed, diag.List) {
 	return s.seeds, s.notes
 }
 
+// Ports is how a plan lays out what a function takes and gives: state by its axes, inputs by their
+// batch, metrics whole. A result that replaces a leaf of the state lies as the leaf.
+func Ports(f *ir.Func, p *ir.Plan) (args, results []*ir.Sharding, notes diag.List) {
+	seeds, notes := Seeds(f, p)
+	args, results = portsOf(f, seeds)
+	return args, results, notes
+}
+
+func portsOf(f *ir.Func, seeds []Seed) (args, results []*ir.Sharding) {
+	state := map[string]*ir.Sharding{}
+	for i, v := range f.Body.Params {
+		args = append(args, seeded(v, seeds))
+		if f.Args[i].Role == ir.RoleState {
+			state[f.Args[i].Name] = args[i]
+		}
+	}
+	for i, v := range f.Body.Yield {
+		r := f.Results[i]
+		sh, known := state[r.Name]
+		switch {
+		case r.Role == ir.RoleState && known:
+		case r.Role == ir.RoleMetric || r.Role == ir.RoleAcc:
+			sh = nil
+		default:
+			sh = seeded(v, seeds)
+		}
+		results = append(results, sh)
+	}
+	return args, results
+}
+
+// seeded is what seeds alone say of a value.
+func seeded(v *ir.Value, seeds []Seed) *ir.Sharding {
+	dims := make([][]string, v.Type.Rank())
+	for _, s := range seeds {
+		if s.Value == v {
+			dims[s.Dim] = s.Over
+		}
+	}
+	return ir.NewSharding(dims, nil, nil)
+}
+
 type seeder struct {
 	f       *ir.Func
 	plan    *ir.Plan

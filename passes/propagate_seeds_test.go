@@ -80,3 +80,31 @@ func TestUnevenSeeds(t *testing.T) {
 		t.Errorf("15 over 4: %s; %v", got, notes)
 	}
 }
+
+// State goes out as it came in, metrics whole, and what is handed out as the plan says of it.
+func TestPorts(t *testing.T) {
+	m, err := ir.Parse(seedText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := m.Funcs[0]
+	args, results, notes := Ports(f, planOf(t, "d:2 m:2 | batch: d; mlp: m; params.width: d"))
+	if len(notes) > 0 {
+		t.Error(notes)
+	}
+	show := func(values []*ir.Value, all []*ir.Sharding) string {
+		var out []string
+		for i, v := range values {
+			out = append(out, v.Type.Sharded(all[i]).String())
+		}
+		return strings.Join(out, " ")
+	}
+	const wantArgs = "f32[width:8, mlp:12]{width@d, mlp@m} f32[width:8, mlp:12]{width@d, mlp@m} f32[mlp:12]{mlp@m} i32[] f32[batch:16, width:8]{batch@d}"
+	const wantResults = "f32[width:8, mlp:12]{width@d, mlp@m} f32[] f32[batch:16, mlp:12]{batch@d, mlp@m}"
+	if got := show(f.Body.Params, args); got != wantArgs {
+		t.Errorf("arguments %s\nexpected  %s", got, wantArgs)
+	}
+	if got := show(f.Body.Yield, results); got != wantResults {
+		t.Errorf("results  %s\nexpected %s", got, wantResults)
+	}
+}
