@@ -47,6 +47,7 @@ type placer struct {
 func (p *placer) function(f *ir.Func, seeds []Seed) {
 	s := p.scope(f.Body)
 	args, results := portsOf(f, seeds)
+	wholeState(p.c, f, args)
 	for i, v := range f.Body.Params {
 		s.param(v, args[i])
 	}

@@ -2,6 +2,7 @@ package passes
 
 import (
 	"fmt"
+	"slices"
 
 	"vitc/ir"
 	"vitc/ir/diag"
@@ -38,10 +39,30 @@ func (s *scope) replicated(op *ir.Op, v *view, i int) {
 	}
 }
 
+// wholeState reports the large leaves of a function's state that no line of the plan cuts, where
+// some line speaks of parameters.
+func wholeState(c *Context, f *ir.Func, args []*ir.Sharding) {
+	if !slices.ContainsFunc(c.Plan.Shard, func(l ir.ShardLine) bool { return l.Params }) {
+		return
+	}
+	d := &diag.Diagnostic{Code: CodeReplicated, Pos: c.Plan.Pos, Fix: "a line `params.AXIS: MESH AXES` for an axis of theirs"}
+	total := 0
+	for i, v := range f.Body.Params {
+		if f.Args[i].Role == ir.RoleState && args[i] == nil && v.Type.Bytes() >= largeTensor {
+			total += v.Type.Bytes()
+			d.Notes = append(d.Notes, diag.Note{Text: fmt.Sprintf("%s: %s, %s", f.Args[i].Name, v.Type, size(v.Type.Bytes()))})
+		}
+	}
+	if total > 0 {
+		d.Msg = fmt.Sprintf("@%s: %s of its state are whole on every device: no line of the plan cuts them", f.Name, size(total))
+		c.Note(d)
+	}
+}
+
 // gathered says that an op makes devices hold a dim whole.
 func gathered(op *ir.Op, t ir.Type, dim int, axes []string, mesh ir.Mesh) *diag.Diagnostic {
 	d := &diag.Diagnostic{Code: CodeReplicated,
-		Msg: fmt.Sprintf("%s needs %s of %s whole: %s are gathered over %s", op.Row.Name, t.Dims[dim].Label, t.Sharded(nil), size(t.Bytes()), devices(axes, mesh.Size(axes...))),
+		Msg: fmt.Sprintf("%s needs %s of %s, %s, whole: it is gathered over %s", op.Row.Name, t.Dims[dim].Label, t.Sharded(nil), size(t.Bytes()), devices(axes, mesh.Size(axes...))),
 		Fix: "a plan that leaves " + t.Dims[dim].Label + " whole there, or a size that the devices divide",
 	}
 	if op.Pos != nil {

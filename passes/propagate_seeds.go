@@ -124,7 +124,7 @@ func (s *seeder) inside(r *ir.Region) {
 	each := func(vs []*ir.Value) {
 		for _, v := range vs {
 			if !s.seen[v] && s.reached.value(v) {
-				s.seed(v, pathOf(v), false, func(int, *ir.ShardLine) {})
+				s.seed(v, pathOf(v), false, func(d int, l *ir.ShardLine) { s.unevenInside(v, d, l) })
 			}
 		}
 	}
@@ -190,6 +190,22 @@ func (s *seeder) unevenInput(v *ir.Value, dim int, name string, l *ir.ShardLine)
 		Msg: fmt.Sprintf("@%s: %s:%d of %s does not divide over %s: every device is given all of it", s.f.Name, d.Label, d.Size, name, devices(l.Over, n)),
 		Fix: "a multiple of " + fmt.Sprint(n) + " for " + d.Label,
 	})
+}
+
+// unevenInside tells of a large activation that is not cut.
+func (s *seeder) unevenInside(v *ir.Value, dim int, l *ir.ShardLine) {
+	if v.Type.Bytes() < largeTensor {
+		return
+	}
+	d, n := v.Type.Dims[dim], s.plan.Mesh.Size(l.Over...)
+	note := &diag.Diagnostic{Severity: diag.Warning, Code: CodeReplicated, Pos: l.Pos,
+		Msg: fmt.Sprintf("@%s: %s, %s, is not cut along %s: %d places do not divide over %s", s.f.Name, v.Type, size(v.Type.Bytes()), d.Label, d.Size, devices(l.Over, n)),
+		Fix: "other mesh axes for " + d.Label,
+	}
+	if v.Pos != nil {
+		note.Notes = []diag.Note{{Pos: v.Pos.Pos, Text: "it is computed here"}}
+	}
+	s.notes.Add(note)
 }
 
 // devices names axes and how many devices there are along them: data (4).

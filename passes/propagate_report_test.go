@@ -1,0 +1,55 @@
+package passes
+
+import (
+	"strings"
+	"testing"
+
+	"vitc/ir"
+	"vitc/ir/diag"
+)
+
+// What is large and whole where the plan might cut it is told, each time with the reason.
+func TestReplicationIsReported(t *testing.T) {
+	const text = `ir differentiated
+func @step(%w: f32[width:4096, mlp:4096] state="w", %v: f32[rank:4096, tall:4096] state="v", %x: f32[batch:8, seq:2048, width:4096] input="x") -> (f32[] metric="loss") {
+  %s: f32[batch:8, seq:1024, width:4096] = slice %x dim=1 from=0 to=1024
+  %h: f32[batch:8, seq:1024, mlp:4096] = dot %s, %w [bsw,wm->bsm]
+  %o: f32[batch:8, odd:3, mlp:4096] = slice %h dim=1 from=0 to=3
+  %q: f32[batch:8, seq:1025, mlp:4096] = pad %h dim=1 lo=0 hi=1
+  %l: f32[] = reduce %q [bsm->] kind=sum
+  %k: f32[] = reduce %o [bsm->] kind=sum
+  %m: f32[] = add %l, %k
+  yield %m }`
+	for _, c := range []struct{ plan, want string }{
+		{"d:2 | batch: d", ""},
+		{"d:2 | batch: d; params.width: d", "@step: 64.0 MiB of its state are whole on every device: no line of the plan cuts them"},
+		{"d:2 | seq: d", "slice needs seq of f32[batch:8, seq:2048, width:4096], 256.0 MiB, whole: it is gathered over d (2)"},
+		{"d:3 | seq: d", "@step: seq:2048 of x does not divide over d (3): every device is given all of it"},
+		{"d:600 | seq: d", "@step: f32[batch:8, seq:1024, width:4096], 128.0 MiB, is not cut along seq: 1024 places do not divide over d (600)"},
+	} {
+		m, err := ir.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		o := Options{Config: Config{Plan: planOf(t, c.plan)}, Note: func(_ string, d *diag.Diagnostic) { got = append(got, d.Msg) }}
+		if err := Run(m, []string{"propagate"}, o); err != nil {
+			t.Fatal(err)
+		}
+		if all := strings.Join(got, "\n"); c.want == "" && all != "" || !strings.Contains(all, c.want) {
+			t.Errorf("%s: got\n%s\nexpected\n%s", c.plan, all, c.want)
+		}
+	}
+}
+
+// A plan that cannot be followed refuses the program; that is nobody's bug.
+func TestUnevenStateIsRefused(t *testing.T) {
+	m, err := ir.Parse(seedText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = Run(m, []string{"propagate"}, Options{Config: Config{Plan: planOf(t, "d:5 | params.mlp: d")}})
+	if list, ok := err.(diag.List); !ok || len(list) < 3 || list[0].Code != CodeUneven {
+		t.Errorf("got %v", err)
+	}
+}
