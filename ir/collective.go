@@ -119,22 +119,9 @@ func collectiveTypes(op *Op, want []Type) ([]Type, error) {
 // else.
 func resizedAs(op *Op, to Type) error {
 	from := op.In[0].Type
-	grows, shrinks := -1, -1
-	switch a := op.Attrs.(type) {
-	case *BlockAttrs:
-		if op.Row.Name == "block" {
-			shrinks = a.Dim
-		}
-	case *GatherAttrs:
-		if grows = a.Dim; op.Row.Name == "reduce_scatter" {
-			grows, shrinks = -1, a.Dim
-		}
-	case *ExchangeAttrs:
-		grows, shrinks = a.Dim, a.To
-	case *ReduceOverAttrs:
-		if !slices.Contains([]string{"sum", "max", "min"}, a.Kind) {
-			return fmt.Errorf("all_reduce has no kind %q", a.Kind)
-		}
+	grows, shrinks := resizing(op)
+	if a, ok := op.Attrs.(*ReduceOverAttrs); ok && !slices.Contains([]string{"sum", "max", "min"}, a.Kind) {
+		return fmt.Errorf("all_reduce has no kind %q", a.Kind)
 	}
 	if from.DType != to.DType || from.Rank() != to.Rank() {
 		return fmt.Errorf("%s of %s gives no %s", op.Row.Name, from, to)
@@ -152,4 +139,22 @@ func resizedAs(op *Op, to Type) error {
 		}
 	}
 	return nil
+}
+
+// resizing is the dims that a collective row makes longer and shorter, -1 for none.
+func resizing(op *Op) (grows, shrinks int) {
+	switch a := op.Attrs.(type) {
+	case *BlockAttrs:
+		if op.Row.Name == "block" {
+			return -1, a.Dim
+		}
+	case *GatherAttrs:
+		if op.Row.Name == "reduce_scatter" {
+			return -1, a.Dim
+		}
+		return a.Dim, -1
+	case *ExchangeAttrs:
+		return a.Dim, a.To
+	}
+	return -1, -1
 }

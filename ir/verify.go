@@ -117,6 +117,9 @@ func verifyOp(m *Module, op *Op, use func(*Value) error) error {
 			return fmt.Errorf("result is %s, the rule gives %s", v.Type, types[i])
 		}
 	}
+	if len(m.Mesh) > 0 {
+		return verifyMesh(m, op)
+	}
 	return nil
 }
 

@@ -21,7 +21,7 @@ func (s *splitter) tree(op *ir.Op) {
 	t.Dims = slices.Clone(t.Dims)
 	t.Dims[dim] = ir.Dim{Label: t.Dims[dim].Label, Size: 1}
 	axes := x.Type.Shard.Of(dim)
-	t = t.WithDim(dim).WithSum(append(slices.Clone(axes), t.Shard.Sums()...)...)
+	t = t.WithDim(dim).WithVary(append(slices.Clone(axes), t.Shard.Varies()...)...)
 	var terms []*ir.Value
 	for i := range x.Type.Dims[dim].Size {
 		terms = append(terms, s.emit("slice", &ir.SliceAttrs{Dim: dim, From: i, To: i + 1}, t, x))
