@@ -19,7 +19,7 @@ import (
 //     product's epilogue, then products with what is left.
 //  5. Column sums that read a common value are merged, so that it is read once.
 //  6. The groups, in an order that respects their dependences and else the program's, become
-//     fusion ops: kind loop, gemm or copy. Scans and mere views stay as they are.
+//     fusion ops: kind loop, gemm or copy. Scans, collectives and mere views stay as they are.
 func fuse(m *ir.Module, _ *Context) {
 	for _, f := range m.Funcs {
 		fuseRegion(f.Body)

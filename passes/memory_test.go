@@ -77,10 +77,12 @@ func (s *shadow) expect(m *ir.Slot, id int, turns []int, what string) {
 
 func (s *shadow) region(r *ir.Region, turns []int) {
 	for _, op := range r.Ops {
-		switch op.Row.Name {
-		case "scan":
+		switch {
+		case op.Row.Name == "scan":
 			s.scan(op, turns)
-		case "fusion":
+		case op.Row.Class == ir.Collective:
+			s.collective(op, turns)
+		case op.Row.Name == "fusion":
 			for _, v := range op.In {
 				s.read(v, turns, "read by a kernel")
 			}
@@ -90,6 +92,18 @@ func (s *shadow) region(r *ir.Region, turns []int) {
 		default: // a view
 			s.read(op.In[0], turns, "viewed")
 			s.env[op.Out[0]] = s.env[op.In[0]]
+		}
+	}
+}
+
+// collective writes its result while other devices may still read its operands.
+func (s *shadow) collective(op *ir.Op, turns []int) {
+	for _, when := range []string{"read by a collective", "read by a collective of another device"} {
+		for _, v := range op.In {
+			s.read(v, turns, when)
+		}
+		for _, v := range op.Out {
+			s.write(v, s.fresh(v), turns)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func kernelKind(ops []*ir.Op) string {
 		return "gemm"
 	case loopOp(first):
 		return "loop"
-	case first.Row.Name == "scan" || isView(first):
+	case first.Row.Name == "scan" || first.Row.Class == ir.Collective || isView(first):
 		return ""
 	}
 	return "copy"

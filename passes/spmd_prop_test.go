@@ -133,18 +133,24 @@ func far(want, got []*interp.Tensor) (i, k int, yes bool) {
 }
 
 // A partitioned program computes on a mesh what it computes on one device, gradients and steps
-// included.
+// included; and so it does once it has kernels and memory.
 func TestPartitionKeepsNumbers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawSPMD(t)
-		m := c.spread(t, "propagate", "partition")
 		want := evaluate(t, c.m, retyped(c.m, c.args), interp.Options{})
-		got, err := onMesh(m, retyped(c.m, c.args), c.m.Funcs[0])
-		if err != nil {
-			t.Fatalf("%v\n%+v\n%s\n%s", err, c.plan, c.m, m)
+		partitioned := c.spread(t, "propagate", "partition")
+		planned := c.spread(t, "propagate", "partition", "fuse", "memory")
+		for _, m := range []*ir.Module{partitioned, planned} {
+			got, err := onMesh(m, retyped(c.m, c.args), c.m.Funcs[0])
+			if err != nil {
+				t.Fatalf("%v\n%+v\n%s\n%s", err, c.plan, c.m, m)
+			}
+			if i, k, yes := far(want, got); yes {
+				t.Fatalf("result %d [%d]: %g becomes %g\n%+v\n%s\n%s", i+1, k, want[i].F[k], got[i].F[k], c.plan, c.m, m)
+			}
 		}
-		if i, k, yes := far(want, got); yes {
-			t.Fatalf("result %d [%d]: %g becomes %g\n%+v\n%s\n%s", i+1, k, want[i].F[k], got[i].F[k], c.plan, c.m, m)
+		for _, e := range checkMemory(planned.Funcs[0]) {
+			t.Errorf("%s\n%s", e, planned)
 		}
 	})
 }
