@@ -35,6 +35,9 @@ func verifyFunc(m *Module, f *Func) error {
 			return fmt.Errorf("state %s is %s and becomes %s", p.Name, t, f.Body.Yield[i].Type)
 		}
 	}
+	if err := verifyPorts(m, f); err != nil {
+		return err
+	}
 	return verifyRegion(m, f.Body)
 }
 

@@ -31,6 +31,32 @@ func verifySharding(m *Module, v *Value) error {
 	return nil
 }
 
+// verifyPorts checks a function's arguments: state lies as it came in, so that steps compose.
+func verifyPorts(m *Module, f *Func) error {
+	if len(m.Mesh) == 0 {
+		return nil
+	}
+	state := map[string]Type{}
+	for i, v := range f.Body.Params {
+		if err := verifySharding(m, v); err != nil {
+			return err
+		}
+		if f.Args[i].Role == RoleState {
+			state[f.Args[i].Name] = v.Type
+		}
+	}
+	for i, v := range f.Body.Yield {
+		t, ok := state[f.Results[i].Name]
+		if ok && f.Results[i].Role == RoleState && !t.Shard.Equal(v.Type.Shard) {
+			return fmt.Errorf("state %s is %s and becomes %s", f.Results[i].Name, t, v.Type)
+		}
+		if sums := v.Type.Shard.Sums(); len(sums) > 0 {
+			return fmt.Errorf("result %s is left in parts: %s", f.Results[i].Name, v.Type)
+		}
+	}
+	return nil
+}
+
 // verifyMesh checks an op of a module with a mesh. Values that vary along axes have no global
 // meaning there: the mesh interpreter holds them against the program for one device.
 func verifyMesh(m *Module, op *Op) error {

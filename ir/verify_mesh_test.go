@@ -40,3 +40,21 @@ func TestVerifyMesh(t *testing.T) {
 		}
 	}
 }
+
+// State lies as it came in, and nothing is handed out in parts.
+func TestVerifyPorts(t *testing.T) {
+	for _, c := range []struct{ result, want string }{
+		{`f32[b:4]{b@x} state="w"`, ""},
+		{`f32[b:4] state="w"`, "state w is f32[b:4]{b@x} and becomes f32[b:4]"},
+		{`f32[b:4]{+x} output="y"`, "result y is left in parts"},
+	} {
+		ty := c.result[:strings.Index(c.result, " ")]
+		m, err := Parse("ir differentiated mesh(x:2)\nfunc @f(%w: f32[b:4]{b@x} state=\"w\", %p: " + ty + " input=\"p\") -> (" + c.result + ") {\nyield %p }")
+		if err == nil {
+			err = Verify(m)
+		}
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: got %v, expected %q", c.result, err, c.want)
+		}
+	}
+}
