@@ -157,13 +157,9 @@ func (s *splitter) bind(op *ir.Op) {
 // joined is the axes along which devices hold parts of a maximum or a minimum.
 func (s *splitter) joined(op *ir.Op) []string {
 	if v := viewOf(op); v.join != "sum" {
-		return s.routesOrder(s.contractedAxes(op, v))
+		return inOrder(s.mesh, s.contractedAxes(op, v))
 	}
 	return nil
-}
-
-func (s *splitter) routesOrder(axes []string) []string {
-	return (&routeSearch{mesh: s.mesh}).meshOrder(axes)
 }
 
 // contractedAxes is the axes that an op's contracted factors are cut along.

@@ -11,7 +11,8 @@ type loop struct {
 	s     *scope // around the scan
 	inner *scope
 	old   *ir.Op
-	attr  ir.ScanAttrs
+	was   *ir.ScanAttrs // of the old scan
+	attr  ir.ScanAttrs  // of the new one
 	op    *ir.Op
 	sums  map[*ir.Value][]*ir.Value // carries that became sums: what they begin with, then the parts' totals
 }
@@ -19,7 +20,8 @@ type loop struct {
 // loop rewrites a scan. Carries lie alike in every turn, as their parameter does at home; what is
 // only added up over the turns stays in parts until the last one.
 func (s *scope) loop(op *ir.Op) {
-	l := &loop{s: s, inner: s.p.scope(op.Body), old: op, attr: *op.Attrs.(*ir.ScanAttrs), sums: map[*ir.Value][]*ir.Value{}}
+	l := &loop{s: s, inner: s.p.scope(op.Body), old: op, was: op.Attrs.(*ir.ScanAttrs), sums: map[*ir.Value][]*ir.Value{}}
+	l.attr = *l.was
 	l.op = &ir.Op{Row: op.Row, Attrs: &l.attr, Pos: op.Pos, Body: l.inner.body}
 	l.enter()
 	l.inner.ops(op.Body.Ops)
@@ -33,7 +35,7 @@ func (s *scope) loop(op *ir.Op) {
 func (l *loop) enter() {
 	for i, x := range l.old.Body.Params {
 		t := l.inner.param(x, l.s.p.homes.sharding(x)).Type
-		if i >= l.attr.Carry && i < l.attr.Carry+l.attr.Each {
+		if i >= l.was.Carry && i < l.was.Carry+l.was.Each {
 			t = ir.StackType(l.old.In[i].Type.Dims[0], t)
 		}
 		l.op.In = append(l.op.In, l.s.bring(l.old.In[i], t.Shard))
@@ -69,8 +71,8 @@ func (l *loop) results() {
 	}
 	for i, x := range l.old.Out {
 		switch {
-		case i >= l.attr0().Carry:
-			stacked := l.inner.body.Stack[i-l.attr0().Carry].Type
+		case i >= l.was.Carry:
+			stacked := l.inner.body.Stack[i-l.was.Carry].Type
 			l.s.hold(x, next(x, x.Type.Sharded(ir.StackType(x.Type.Dims[0], stacked).Shard)))
 		case l.sums[x] != nil:
 			terms := l.sums[x][:1:1]
@@ -83,9 +85,6 @@ func (l *loop) results() {
 		}
 	}
 }
-
-// attr0 is the old scan's attributes.
-func (l *loop) attr0() *ir.ScanAttrs { return l.old.Attrs.(*ir.ScanAttrs) }
 
 // adds reports whether a carry is only a sum over the turns of what devices hold in parts, along
 // axes that the carry is not cut along at home: joined in each turn it would take a whole

@@ -156,13 +156,14 @@ func (s *routeSearch) meets(p, q *spot) bool {
 // reduce makes parts whole.
 func (s *routeSearch) reduce(p *spot) {
 	if over := without(p.sum, s.sum); len(over) > 0 {
-		s.next(p, move{row: "all_reduce", over: s.meshOrder(over)}, func(q *spot) { q.sum = without(q.sum, over) })
+		s.next(p, move{row: "all_reduce", over: inOrder(s.mesh, over)}, func(q *spot) { q.sum = without(q.sum, over) })
 	}
 }
 
-func (s *routeSearch) meshOrder(axes []string) []string {
+// inOrder sorts axes as the mesh has them.
+func inOrder(mesh ir.Mesh, axes []string) []string {
 	out := slices.Clone(axes)
-	slices.SortFunc(out, func(a, b string) int { return s.mesh.Axis(a) - s.mesh.Axis(b) })
+	slices.SortFunc(out, func(a, b string) int { return mesh.Axis(a) - mesh.Axis(b) })
 	return out
 }
 
