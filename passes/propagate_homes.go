@@ -67,7 +67,10 @@ func (h *homes) extend(v *ir.Value, dim int, axes []string) {
 
 // cut cuts a dim along axes that no other dim of the value has, where they fit.
 func (h *homes) cut(v *ir.Value, dim int, axes []string) {
-	for _, a := range axes {
+	for i, a := range axes {
+		if slices.Contains(axes[:i], a) {
+			return // two factors of the dim want it
+		}
 		for d, other := range h.dims[v] {
 			if d != dim && slices.Contains(other, a) {
 				return

@@ -178,7 +178,7 @@ func (s *seeder) unevenState(v *ir.Value, dim int, name string, l *ir.ShardLine)
 	full := padded(d.Size, n)
 	s.notes.Add(&diag.Diagnostic{Code: CodeUneven, Pos: l.Pos,
 		Msg:      fmt.Sprintf("%s:%d of %s over %s leaves %d of %d places empty", d.Label, d.Size, name, devices(l.Over, n), full-d.Size, full),
-		Expected: "at most one place of nine to be padding",
+		Expected: "at most one place of eight to be padding",
 		Fix:      "other mesh axes for " + d.Label + ", or a mesh axis that divides its size",
 	})
 }

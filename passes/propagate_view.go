@@ -187,11 +187,11 @@ func (v *view) admits(mesh ir.Mesh, f int, axes []string) bool {
 	return pads(v.factors[f].Size, n)
 }
 
-// wasteful is the part of a padded dim, one eighth, that padding may not exceed.
-const wasteful = 8
+// mostWaste is the largest part of a padded dim that may be padding: an eighth.
+const mostWaste = 8
 
 // pads reports whether a dim can be cut in n: evenly, or with padding that is worth it.
-func pads(size, n int) bool { return (padded(size, n)-size)*wasteful <= size }
+func pads(size, n int) bool { return (padded(size, n)-size)*mostWaste <= padded(size, n) }
 
 // padded is the size rounded up to a multiple of n.
 func padded(size, n int) int { return (size + n - 1) / n * n }

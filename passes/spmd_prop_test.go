@@ -30,7 +30,7 @@ type spmdCase struct {
 // drawSPMD draws a program with gradients, and a plan whose lines speak of its dims by labels that
 // say what divides them.
 func drawSPMD(t *rapid.T) spmdCase {
-	p := irtest.Draw(t, irtest.Config{Ops: 12, Kinks: rapid.Bool().Draw(t, "kinks"), Sizes: []int{1, 2, 4, 4, 6, 8, 12, 15}})
+	p := irtest.Draw(t, irtest.Config{Ops: 12, Kinks: rapid.Bool().Draw(t, "kinks"), Sizes: []int{1, 2, 4, 4, 6, 7, 8, 12, 15}})
 	m := through(t, p.Grad, "simplify", "autodiff", "simplify")
 	sizes := relabel(t, m.Funcs[0])
 	plan := &ir.Plan{Mesh: rapid.SampledFrom(meshes).Draw(t, "mesh")}
@@ -39,7 +39,7 @@ func drawSPMD(t *rapid.T) spmdCase {
 			Path: rapid.SampledFrom([]string{"", "", "w0", "w1"}).Draw(t, "path")}
 		for _, a := range rapid.Permutation(plan.Mesh).Draw(t, "order") {
 			n := plan.Mesh.Size(append(l.Over, a.Name)...)
-			if size := sizes[l.Axis]; rapid.Bool().Draw(t, "over") && ((size+n-1)/n*n-size)*8 <= size {
+			if size := sizes[l.Axis]; rapid.Bool().Draw(t, "over") && ((size+n-1)/n*n-size)*8 <= (size+n-1)/n*n {
 				l.Over = append(l.Over, a.Name)
 			}
 		}
@@ -50,17 +50,17 @@ func drawSPMD(t *rapid.T) spmdCase {
 	return spmdCase{m, plan, irtest.Args(t, m.Funcs[0])}
 }
 
-var labels = []string{"of8", "of12", "of4", "of6", "of2", "of15", "batch"}
+var labels = []string{"of8", "of12", "of4", "of6", "of2", "of15", "of7", "batch"}
 
 // relabel names each dim by what divides its size, and gives each label the size that is the
 // hardest to divide. An input's first dim may be its batch.
 func relabel(t *rapid.T, f *ir.Func) map[string]int {
-	sizes := map[string]int{"of8": 8, "of12": 12, "of4": 4, "of6": 6, "of2": 2, "of15": 15}
+	sizes := map[string]int{"of8": 8, "of12": 12, "of4": 4, "of6": 6, "of2": 2, "of15": 15, "of7": 7}
 	name := func(v *ir.Value) {
 		v.Type.Dims = append([]ir.Dim(nil), v.Type.Dims...)
 		for i, d := range v.Type.Dims {
 			v.Type.Dims[i].Label = "odd"
-			for _, l := range labels[:6] {
+			for _, l := range labels[:7] {
 				if d.Size%sizes[l] == 0 {
 					v.Type.Dims[i].Label = l
 					break
