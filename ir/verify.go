@@ -3,7 +3,8 @@ package ir
 import "fmt"
 
 // Verify checks a module against the invariants of its phase: SSA, closed regions, types as
-// the rules give them; no grad and no stop once differentiated; no Real once scheduled.
+// the rules give them; no grad and no stop once differentiated; no Real once scheduled; and, of a
+// module with a mesh, those of verify_mesh.go.
 func Verify(m *Module) error {
 	for _, f := range m.Funcs {
 		if err := verifyFunc(m, f); err != nil {
