@@ -17,7 +17,7 @@ type Plan struct {
 	Pos     diag.Pos    `json:"-"`
 }
 
-// Devices are what a plan is made for: a chip of codegen's table in a torus of some shape,
+// Devices are what a plan is made for: a chip of package topology's table in a torus of some shape,
 // or virtual devices of this machine.
 type Devices struct {
 	Platform string   `json:"platform"`       // tpu, cpu
@@ -36,7 +36,8 @@ func (d Devices) Count() int {
 }
 
 // ShardLine puts an axis on mesh axes, major first. Params: of parameters, their gradients and
-// optimizer state only. Path, where not empty, limits it to instances under a path.
+// optimizer state only. Path, where not empty, limits it to what instances under a path compute
+// and store: `"net.head.classes": model`. See Plan.Split for which line counts.
 type ShardLine struct {
 	Axis   string   `json:"axis"`
 	Params bool     `json:"params,omitempty"`
