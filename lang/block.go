@@ -14,6 +14,7 @@ var blockSettings = map[Kind][]setting{
 	Data:  {{name: "source"}, {name: "stages"}, {name: "shuffle"}},
 	Train: {{name: "data"}, {name: "batch"}, {name: "steps"}, {name: "epochs"}, {name: "seed"}, {name: "precision"}, {name: "rate"}, {name: "clip"}, {name: "ema"}, {"optimizer", true}, {"start", true}},
 	Eval:  {{name: "data"}, {name: "batch"}, {name: "every"}, {name: "weights"}},
+	Plan:  {{name: "devices"}, {name: "mesh"}, {"shard", true}, {"remat", true}, {name: "reserve"}, {name: "overlap"}, {name: "micro"}},
 }
 
 // setting is one setting that a kind of block has.
@@ -55,8 +56,8 @@ func (b *block) member(m Member) bool {
 		b.f.report(&diag.Diagnostic{Code: codeSetting, Pos: m.KeyPos(), Msg: fmt.Sprintf("%s has no lines of its own", b.what()), Expected: oneOf(b.settingNames())})
 		return false
 	case *Fn, *Stored:
-		if b.decl.Kind == Data {
-			b.f.report(&diag.Diagnostic{Code: codeSetting, Pos: m.Pos(), Msg: "a data block has settings alone", Expected: oneOf(b.settingNames())})
+		if b.decl.Kind == Data || b.decl.Kind == Plan {
+			b.f.report(&diag.Diagnostic{Code: codeSetting, Pos: m.Pos(), Msg: b.what() + " has settings alone", Expected: oneOf(b.settingNames())})
 			return false
 		}
 	}

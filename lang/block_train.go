@@ -41,6 +41,10 @@ type Options struct {
 	EvalBatches map[string][]int  // for an evaluation, further batch sizes to compile for
 	Seed        *uint64
 	Precision   string // f32 or bf16
+	// Plan names the plan block that is used. Others that are right come along with the program,
+	// and of what is wrong in them nothing is said.
+	Plan     string
+	allPlans bool // all must be right
 }
 
 // train elaborates a train block; false after errors.
@@ -242,7 +246,7 @@ func (t *trainer) table(entries []*Entry, leaves []*cell, s *Setting) (map[*cell
 	ok := true
 	for _, l := range leaves {
 		for _, e := range entries {
-			if matchPath(e.Key(), l.path) {
+			if ir.MatchPath(e.Key(), l.path) {
 				out[l], used[e] = e, true
 				break
 			}
@@ -265,8 +269,8 @@ func (t *trainer) table(entries []*Entry, leaves []*cell, s *Setting) (map[*cell
 func (t *trainer) unusedPattern(e *Entry, before []*Entry, leaves []*cell) {
 	d := &diag.Diagnostic{Code: codePattern, Pos: e.KeyPos(), Msg: "pattern matches no parameter"}
 	for _, l := range leaves {
-		if matchPath(e.Key(), l.path) {
-			i := slices.IndexFunc(before, func(b *Entry) bool { return matchPath(b.Key(), l.path) })
+		if ir.MatchPath(e.Key(), l.path) {
+			i := slices.IndexFunc(before, func(b *Entry) bool { return ir.MatchPath(b.Key(), l.path) })
 			d.Label = "all that it matches is matched further up"
 			d.Notes = []diag.Note{{Pos: before[i].KeyPos(), Text: "by this line, which comes first"}}
 			d.Fix = "the narrower pattern first"
@@ -288,7 +292,7 @@ func (t *trainer) unusedPattern(e *Entry, before []*Entry, leaves []*cell) {
 		d.Expected += ", which begins with " + oneOf(roots)
 	}
 	for _, root := range roots {
-		if slices.ContainsFunc(leaves, func(l *cell) bool { return matchPath(root+"."+e.Key(), l.path) }) {
+		if slices.ContainsFunc(leaves, func(l *cell) bool { return ir.MatchPath(root+"."+e.Key(), l.path) }) {
 			d.Fix = fmt.Sprintf("%q", root+"."+e.Key())
 		}
 	}
@@ -296,50 +300,6 @@ func (t *trainer) unusedPattern(e *Entry, before []*Entry, leaves []*cell) {
 		d.Fix = fmt.Sprintf("%q", near)
 	}
 	t.f.report(d)
-}
-
-// matchPath reports whether a pattern matches a path: `*` is anything within one part, `**`
-// any number of parts. Where parts do not match, only the last `**` takes one more: what the
-// ones before it took can stay, so that the work is at most the product of the lengths.
-func matchPath(pattern, path string) bool {
-	want, have := strings.Split(pattern, "."), strings.Split(path, ".")
-	i, star, taken := 0, -1, 0 // taken: where the parts behind the last `**` begin
-	for k := 0; k < len(have); {
-		switch {
-		case i < len(want) && want[i] == "**":
-			star, taken = i, k
-			i++
-		case i < len(want) && matchPart(want[i], have[k]):
-			i++
-			k++
-		case star >= 0:
-			taken++
-			i, k = star+1, taken
-		default:
-			return false
-		}
-	}
-	return !slices.ContainsFunc(want[i:], func(part string) bool { return part != "**" })
-}
-
-// matchPart matches one part with `*` for any run of characters.
-func matchPart(pattern, part string) bool {
-	pieces := strings.Split(pattern, "*")
-	if len(pieces) == 1 {
-		return pattern == part
-	}
-	rest, ok := strings.CutPrefix(part, pieces[0])
-	if !ok {
-		return false
-	}
-	for _, p := range pieces[1 : len(pieces)-1] {
-		i := strings.Index(rest, p)
-		if i < 0 {
-			return false
-		}
-		rest = rest[i+len(p):]
-	}
-	return strings.HasSuffix(rest, pieces[len(pieces)-1])
 }
 
 // optimizer makes an optimizer for a parameter: the axes of its loops ride along, hidden.

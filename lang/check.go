@@ -21,7 +21,7 @@ func Check(u *Unit) diag.List {
 			c.report(&diag.Diagnostic{Severity: diag.Warning, Code: codeMissing, Pos: p.At, Msg: fmt.Sprintf("`%s` is not checked: `%s` has no default", decl.Name.Name, p.Name.Name)})
 			continue
 		}
-		c.guard(func() { c.program(decl, Options{}) })
+		c.guard(func() { c.program(decl, Options{allPlans: true}) })
 	}
 	c.notYet()
 	return c.list.Sorted()
@@ -105,19 +105,21 @@ func (c *checker) checkConfig(d *Config) {
 		if d.Kind == Eval {
 			c.targetOf(d)
 		}
+	case Plan:
+		c.planTarget(d)
 	}
 }
 
 // notYet warns of the kinds of blocks that the compiler passes over, once each.
 func (c *checker) notYet() {
-	for _, k := range []Kind{Plan, Sweep, Import} {
+	for _, k := range []Kind{Sweep, Import} {
 		if list := c.unit.configs(k); len(list) > 0 {
 			c.report(&diag.Diagnostic{Severity: diag.Warning, Code: codeNotYet, Pos: list[0].At, Msg: fmt.Sprintf("%s come later", plurals[k]), Label: "read, and passed over"})
 		}
 	}
 }
 
-var plurals = map[Kind]string{Plan: "plans", Sweep: "sweeps", Import: "imports"}
+var plurals = map[Kind]string{Sweep: "sweeps", Import: "imports"}
 
 // model checks a model: where its arguments are complete, an instance is made and its
 // functions are called with arguments of the types that they declare.
@@ -310,6 +312,9 @@ func (c *checker) program(decl *Config, o Options) (*ir.Program, *trainer) {
 		}
 	}
 	c.unknownEvals(o)
+	if ok && c.list.Errors() == before {
+		c.plans(p, t, o)
+	}
 	if !ok || c.list.Errors() > before {
 		return nil, t
 	}

@@ -1,7 +1,8 @@
 package lang
 
 // Codes of the diagnostics of checking and lowering: V02 of axes, sizes and dtypes, V03 of
-// values, kinds and arguments, V04 of paths, blocks and settings.
+// values, kinds and arguments, V04 of paths, blocks and
+// settings, V05 of plans.
 const (
 	codeNoAxis    = "V0201" // no operand has the axis
 	codeNoSize    = "V0202" // nothing gives an axis its size
@@ -45,5 +46,8 @@ const (
 	codeDeclared  = "V0408" // two declarations of one name
 	codeNotYet    = "V0409" // a block that the compiler passes over
 	codePath      = "V0410" // two parameters of one path
+	codeUneven    = "V0503" // what a mesh does not divide
+	codePlanAxis  = "V0505" // a line of a plan that cuts nothing
+	codeMeshAxis  = "V0506" // a mesh axis that there is not, or that a line has twice
 	codeBug       = "V9999" // a broken invariant of the compiler
 )

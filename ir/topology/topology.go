@@ -121,7 +121,7 @@ func shapeError(name, chip, problem string) error {
 	case c.Platform == "cpu":
 		d.Expected = fmt.Sprintf("1 to %d virtual devices, such as cpu:8", c.Pod[0])
 	default:
-		d.Expected = fmt.Sprintf("tpu:%s: and %s, at most %s", c.Name, count(c.Dims(), "size"), Sizes(c.Pod))
+		d.Expected = fmt.Sprintf("%s, at most %s", count(c.Dims(), "size"), Sizes(c.Pod))
 		if c.Dims() == 3 {
 			d.Fix = fmt.Sprintf("tpu:%s:4x4x4", c.Name)
 		} else {
