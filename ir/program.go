@@ -1,6 +1,10 @@
 package ir
 
-import "vitc/ir/diag"
+import (
+	"slices"
+
+	"vitc/ir/diag"
+)
 
 // Program is what one train block lowers to: functions over one state tree, and beside them
 // everything the runtime must know that is no computation. It is the front end's whole
@@ -13,14 +17,17 @@ import "vitc/ir/diag"
 //	eval.NAME(state.., acc.., inputs..) -> acc..                    one per batch size, see Eval
 //	eval.NAME.init() -> acc..
 //	eval.NAME.result(state.., acc..) -> metrics..
+//	eval.NAME.predict(state.., inputs..) -> outputs..               one per batch size, see Predict
 type Program struct {
-	Module  *Module           `json:"-"`
-	Name    string            `json:"name"` // of the train block
-	State   []Leaf            `json:"state"`
-	Train   Train             `json:"train"`
-	Evals   []Eval            `json:"evals,omitempty"`
-	Plans   []Plan            `json:"plans,omitempty"` // every plan block for the train block, in order
-	Sources map[string]string `json:"sources"`         // every .vit file used: name to sha256
+	Module   *Module           `json:"-"`
+	Name     string            `json:"name"` // of the train block
+	State    []Leaf            `json:"state"`
+	Train    Train             `json:"train"`
+	Evals    []Eval            `json:"evals,omitempty"`
+	Predicts []Predict         `json:"predicts,omitempty"`
+	Plans    []Plan            `json:"plans,omitempty"` // every plan block for the train block, in order
+	Plan     string            `json:"plan,omitempty"`  // the one that the program is compiled for; "": for one device
+	Sources  map[string]string `json:"sources"`         // every .vit file used: name to sha256
 }
 
 // Leaf is one leaf of the state tree.
@@ -66,6 +73,26 @@ type Eval struct {
 	Acc     []Leaf         `json:"acc"`
 	Metrics []string       `json:"metrics"` // of result, in order: top1, ece
 	Pos     diag.Pos       `json:"-"`
+}
+
+// Predict is the `fn predict` of an eval block: a batch of its data's fields to outputs, each of
+// which has the batch as its first dim. Funcs names the function compiled for each batch size.
+type Predict struct {
+	Name  string         `json:"name"` // of the eval block
+	Data  Data           `json:"data"` // its source is not read, and may be missing
+	Batch int            `json:"batch"`
+	Funcs map[int]string `json:"funcs"`
+	Pos   diag.Pos       `json:"-"`
+}
+
+// DropPredictions removes what only predictions need.
+func (p *Program) DropPredictions() {
+	for _, q := range p.Predicts {
+		for _, name := range q.Funcs {
+			p.Module.Funcs = slices.DeleteFunc(p.Module.Funcs, func(f *Func) bool { return f.Name == name })
+		}
+	}
+	p.Predicts = nil
 }
 
 // Data is a data block with its parameters given: where examples come from, what is done to

@@ -106,12 +106,21 @@ func (b *block) noBatch(t *tensor, p *Param) bool {
 	return false
 }
 
+// sourced reports data without a source where examples are to be read.
+func (b *block) sourced(d *dataset) bool {
+	if d == nil || d.ir.Source.Name != "" {
+		return d != nil
+	}
+	b.f.report(&diag.Diagnostic{Code: codeSetting, Pos: d.decl.Name.At, Msg: fmt.Sprintf("`%s` lacks the setting `source`", d.decl.Name.Name),
+		Notes: []diag.Note{{Pos: b.settings["data"].At, Text: "which is needed here"}}, Fix: `source: idx(images: "images.gz", labels: "labels.gz")`})
+	return false
+}
+
 // source evaluates `source: idx(...)`: a function of the runtime's, by its bare name.
 func (b *block) source(out *dataset) bool {
 	s := b.settings["source"]
 	if s == nil {
-		b.missing("source", `source: idx(images: "images.gz", labels: "labels.gz")`)
-		return false
+		return true // predictions need none
 	}
 	call, ok := s.Value.(*Call)
 	var name *Name

@@ -51,7 +51,7 @@ func (c *checker) evaluate(decl *Config, t *trainer, before []*evaluator) (*eval
 	if e.every, good = e.count("every", 1); !good {
 		ok = false
 	}
-	return e, e.weights() && e.functions() && ok
+	return e, ok && e.weights() && e.functions()
 }
 
 func (e *evaluator) weights() bool {
@@ -72,13 +72,23 @@ func (e *evaluator) weights() bool {
 
 func (e *evaluator) functions() bool {
 	_, ok := e.inst.env.vars["result"].(*function)
-	if e.inst.call == nil || !ok {
+	switch {
+	case e.predicts() && e.inst.call == nil && !ok:
+		return true
+	case e.train.untrained:
+		e.f.report(&diag.Diagnostic{Code: codeFields, Pos: e.decl.Name.At, Msg: fmt.Sprintf("`%s` is of a model, and such a block does nothing but predict", e.decl.Name.Name),
+			Fix: "a `fn predict` alone, or an eval block of a train"})
+		return false
+	case e.inst.call == nil || !ok:
 		e.f.report(&diag.Diagnostic{Code: codeFields, Pos: e.decl.Name.At, Msg: fmt.Sprintf("`%s` wants a `fn` of a batch and a `fn result`", e.decl.Name.Name),
 			Fix: "fn result() { (top1: top1.result()) }"})
 		return false
 	}
-	return true
+	return e.sourced(e.data)
 }
+
+// measures reports whether the block evaluates, beside what it may predict.
+func (e *evaluator) measures() bool { return e.inst.call != nil }
 
 // scope prepares a function of the evaluation: state and accumulators become arguments
 // where they are used.

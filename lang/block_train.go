@@ -26,6 +26,7 @@ type trainer struct {
 	starts    bool               // initial values come from a file
 	counters  [2]*cell           // t and seed
 	emas      []*cell
+	untrained bool // stands for the train block of a model that has none
 	now       stepping
 }
 
@@ -62,9 +63,14 @@ func (c *checker) train(decl *Config, o Options) (*trainer, bool) {
 	if ok = t.readSettings(o); !ok {
 		return t, false
 	}
-	t.counters = [2]*cell{{path: "t", role: ir.LeafCounter, d: ir.I32, at: decl.At},
-		{path: "seed", role: ir.LeafCounter, d: ir.U32, axes: axes{{name: "word", size: 2}}, at: decl.At}}
+	t.counters = counters(decl.At)
 	return t, t.optimizers() && t.startTable()
+}
+
+// counters makes the leaves of the steps done and of the seed.
+func counters(at diag.Pos) [2]*cell {
+	return [2]*cell{{path: "t", role: ir.LeafCounter, d: ir.I32, at: at},
+		{path: "seed", role: ir.LeafCounter, d: ir.U32, axes: axes{{name: "word", size: 2}}, at: at}}
 }
 
 // trainArgs binds the block's parameters: overrides, then defaults.
@@ -108,7 +114,7 @@ func (t *trainer) readSettings(o Options) bool {
 	and := func(b bool) { ok = ok && b }
 	var good bool
 	t.data, good = t.dataOf()
-	and(good)
+	and(good && t.sourced(t.data))
 	t.batch, good = t.count("batch", 1)
 	and(good)
 	if t.settings["batch"] == nil {

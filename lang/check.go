@@ -23,6 +23,9 @@ func Check(u *Unit) diag.List {
 		}
 		c.guard(func() { c.program(decl, Options{allPlans: true}) })
 	}
+	for _, name := range u.Models() {
+		c.guard(func() { c.checkPredictions(name) })
+	}
 	c.notYet()
 	return c.list.Sorted()
 }
@@ -102,7 +105,7 @@ func (c *checker) checkConfig(d *Config) {
 		if d.Kind == Train && d.Link != "" {
 			c.report(&diag.Diagnostic{Code: codeTarget, Pos: d.Target.At, Msg: "a train block is of nothing", Fix: "leave `" + d.Link + " " + d.Target.String() + "` out"})
 		}
-		if d.Kind == Eval {
+		if m := c.ofModel(d); d.Kind == Eval && m == nil {
 			c.targetOf(d)
 		}
 	case Plan:
@@ -336,6 +339,9 @@ func (c *checker) unknownEvals(o Options) {
 
 // evaluation lowers an eval block if it is of this train.
 func (c *checker) evaluation(p *ir.Program, decl *Config, t *trainer, done map[*Config]*evaluator, o Options) {
+	if c.ofModel(decl) != nil {
+		return
+	}
 	train, between, ok := c.targetOf(decl)
 	if !ok || train != t.decl || done[decl] != nil {
 		return
@@ -355,6 +361,18 @@ func (c *checker) evaluation(p *ir.Program, decl *Config, t *trainer, done map[*
 	if !ok {
 		return
 	}
+	if e.predicts() {
+		e.prediction(p)
+	}
+	if e.measures() {
+		e.measurement(p, o)
+	}
+}
+
+// measurement lowers an eval block's own functions: its unnamed fn, for each batch size, and
+// `result`.
+func (e *evaluator) measurement(p *ir.Program, o Options) {
+	decl := e.decl
 	name := "eval." + decl.Name.Name
 	out := ir.Eval{Name: decl.Name.Name, Data: e.data.ir, Batch: e.batch, Every: e.every, Funcs: map[int]string{e.batch: name}, Pos: decl.At}
 	funcs := []func() (*ir.Func, bool){func() (*ir.Func, bool) { return e.lowerBatch(name, e.batch) }}

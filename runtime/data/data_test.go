@@ -219,7 +219,7 @@ func TestDeclarations(t *testing.T) {
 		{source("idx", Arg{"files", "x"}), "no such argument: expected idx(images: string, labels = \"\"), found files"},
 		{source("idx", Arg{"", "i"}, Arg{"images", "i"}), "argument given twice"},
 		{source("idx", Arg{"", "i"}, Arg{"", "l"}, Arg{"", "m"}), "found 3 arguments"},
-		{stage("mirror"), "stage mirror: no such stage: expected one of decode, inception_crop, central_crop, flip, shift"},
+		{stage("mirror"), "stage mirror: no such stage: expected one of decode, inception_crop, central_crop, resize, stretch, crop, flip, shift"},
 		{stage("rand_augment"), "stage rand_augment: this version of vitc cannot run it yet"},
 		{stage("shift"), "argument missing: expected shift(by: int), found no by"},
 		{stage("shift", Arg{"by", 1.5}), "expected by: int, found 1.5"},

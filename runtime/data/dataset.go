@@ -122,8 +122,8 @@ func (d *Dataset) staged(pass int64, i int) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range d.stages {
-		m = s.apply(m, s.key.Fold(uint64(pass)).Fold(uint64(i)).Stream())
+	if m, err = applied(d.stages, m, d.src.where(i), uint64(pass), uint64(i)); err != nil {
+		return nil, err
 	}
 	return m, d.layout.check(d.src.where(i), m)
 }

@@ -13,6 +13,11 @@ import (
 // pictureTypes are the endings of pictures, in lower case.
 var pictureTypes = []string{".png", ".jpg", ".jpeg"}
 
+// IsPicture reports whether a file's name ends as a picture's does.
+func IsPicture(name string) bool {
+	return slices.Contains(pictureTypes, strings.ToLower(filepath.Ext(name)))
+}
+
 // folderSource reads a folder of pictures, one sub-folder a class.
 type folderSource struct {
 	root     string
@@ -82,7 +87,7 @@ func (s *folderSource) list(class int) error {
 		return &fault.Error{Where: dir, Msg: "a class without pictures", Fix: "remove the folder or fill it"}
 	}
 	for _, name := range names {
-		if !slices.Contains(pictureTypes, strings.ToLower(filepath.Ext(name))) {
+		if !IsPicture(name) {
 			return &fault.Error{Where: filepath.Join(dir, name), Msg: "not a picture", Expected: "one of " + strings.Join(pictureTypes, " "),
 				Fix: "convert it, remove it, or hide it by a point before its name"}
 		}

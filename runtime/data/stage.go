@@ -17,7 +17,7 @@ type Stage struct {
 }
 
 // transform is a stage with its arguments. It draws only from s, and leaves its argument
-// as it is.
+// as it is. It gives nil where the result would have more than maxPixels.
 type transform func(m *Image, s *rng.Stream) *Image
 
 // maxSize bounds the sides of a resized image.
@@ -28,6 +28,9 @@ var stages = []Stage{
 	{"decode", []Param{{"size", Int, 0}}, makeDecode},
 	{"inception_crop", []Param{{"size", Int, nil}, {"least", Float, 0.05}}, makeInceptionCrop},
 	{"central_crop", []Param{{"size", Int, nil}, {"keep", Float, 0.875}}, makeCentralCrop},
+	{"resize", []Param{{"size", Int, nil}, {"filter", String, "bilinear"}}, makeResize},
+	{"stretch", []Param{{"size", Int, nil}, {"filter", String, "bilinear"}}, makeStretch},
+	{"crop", []Param{{"size", Int, nil}}, makeCrop},
 	{"flip", nil, makeFlip},
 	{"shift", []Param{{"by", Int, nil}}, makeShift},
 }
@@ -69,6 +72,32 @@ func makeCentralCrop(b bound) (transform, error) {
 		return nil, err
 	}
 	return crop, share("keep", keep)
+}
+
+// makeResize scales the short side to size, the aspect kept.
+func makeResize(b bound) (transform, error) {
+	return scaling(b, func(m *Image, size int, f filter) *Image { return scaled(m, size, f) })
+}
+
+// makeStretch scales to a square, whatever the aspect.
+func makeStretch(b bound) (transform, error) {
+	return scaling(b, func(m *Image, size int, f filter) *Image { return resampled(m, size, size, f) })
+}
+
+func scaling(b bound, scale func(m *Image, size int, f filter) *Image) (transform, error) {
+	size, name := b.int("size"), b.text("filter")
+	f, ok := filterNamed(name)
+	if !ok {
+		return nil, &fault.Error{Where: "filter", Msg: "no such filter", Expected: "one of " + strings.Join(filterNames(), ", "), Found: name}
+	}
+	return func(m *Image, _ *rng.Stream) *Image { return scale(m, size, f) }, between("size", size, 1, maxSize)
+}
+
+// makeCrop takes the middle; a smaller picture is put into the middle of a black one.
+func makeCrop(b bound) (transform, error) {
+	size := b.int("size")
+	crop := func(m *Image, _ *rng.Stream) *Image { return centred(m, size) }
+	return crop, between("size", size, 1, maxSize)
 }
 
 // makeFlip mirrors every other image, by a draw.
@@ -136,6 +165,17 @@ func bindStages(calls []Call, key rng.Key) ([]boundStage, error) {
 		uses[row.Name]++
 	}
 	return bound, nil
+}
+
+// applied takes an image through stages, in a pass, as example i.
+func applied(stages []boundStage, m *Image, where string, pass, i uint64) (*Image, error) {
+	for _, s := range stages {
+		from := m
+		if m = s.apply(m, s.key.Fold(pass).Fold(i).Stream()); m == nil {
+			return nil, &fault.Error{Where: where, Msg: "the picture is too long for stage " + s.name, Found: from.sizes(), Fix: "crop it, or stretch it to a square"}
+		}
+	}
+	return m, nil
 }
 
 func stageRow(name string) (Stage, error) {

@@ -297,7 +297,8 @@ func TestLibraryDeclaresTheStages(t *testing.T) {
 
 // TestStagesLeaveTheirImage: sources hand out views of what they keep.
 func TestStagesLeaveTheirImage(t *testing.T) {
-	args := map[string][]Arg{"inception_crop": {{"", 5}}, "central_crop": {{"", 5}}, "decode": {{"", 5}}, "shift": {{"", 2}}}
+	args := map[string][]Arg{"inception_crop": {{"", 5}}, "central_crop": {{"", 5}}, "decode": {{"", 5}}, "shift": {{"", 2}},
+		"resize": {{"", 5}}, "stretch": {{"", 5}}, "crop": {{"", 5}}}
 	rapid.Check(t, func(t *rapid.T) {
 		m := imageGen.Draw(t, "image")
 		before := bytes.Clone(m.Pix)

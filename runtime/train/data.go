@@ -36,6 +36,19 @@ func openData(d *ir.Data, seed uint64, classes int, names []string) (*data.Datas
 	return ds, nil
 }
 
+// Preparer makes a data block's stages ready for pictures of any place.
+func Preparer(d *ir.Data) (*data.Preparer, error) {
+	decl, err := declaration(d)
+	if err != nil {
+		return nil, dataError(d, err)
+	}
+	p, err := data.NewPreparer(decl)
+	if err != nil {
+		return nil, dataError(d, err)
+	}
+	return p, nil
+}
+
 // Examples opens a data block and counts its examples.
 func Examples(d *ir.Data) (int, error) {
 	ds, err := openData(d, 0, 0, nil)

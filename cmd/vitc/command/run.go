@@ -76,6 +76,7 @@ func (a *app) runFlags(c *cobra.Command, o *runOptions) {
 	c.Flags().BoolVar(&o.quiet, "quiet", false, "show no progress, only results and errors")
 	targetFlag(c, &o.target)
 	setFlag(c, &o.source.Params)
+	planFlag(c, &o.source)
 	jsonFlag(c, &o.json)
 }
 
@@ -121,6 +122,7 @@ func (a *app) compile(ctx context.Context, o *runOptions, job *driver.Job) error
 		return nil
 	}
 	start := time.Now()
+	job.Program.DropPredictions()
 	var err error
 	job.Built, err = driver.Build(ctx, job.Program, job.Target, o.machine)
 	if err == nil && job.Built.Bundle != nil && !o.quiet {

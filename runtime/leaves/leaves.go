@@ -1,0 +1,153 @@
+// Package leaves reads the values of a model's parameters and states from a safetensors file:
+// a run's checkpoint, or one that holds a model alone.
+package leaves
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+
+	"vitc/ir"
+	"vitc/ir/diag"
+	"vitc/runtime/checkpoint"
+	"vitc/runtime/fault"
+	"vitc/runtime/safetensors"
+)
+
+// KeyClasses is the metadata of a checkpoint that names its classes: a JSON list.
+const KeyClasses = "classes"
+
+// File is an open file of weights.
+type File struct {
+	*safetensors.File
+	Classes []string // names of the classes by number, nil where the file does not say
+	root    string // what all tensors' names begin with, "" if they differ
+}
+
+// Open opens a file, or the latest whole checkpoint of a folder. The caller closes it.
+func Open(path string) (*File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, &fault.Error{Where: path, Msg: "cannot open the weights", Err: fault.Cause(err)}
+	}
+	if info.IsDir() {
+		c, err := checkpoint.Load(path)
+		if err != nil {
+			return nil, err
+		}
+		path = c.Path
+		if err := c.Close(); err != nil {
+			return nil, err
+		}
+	}
+	st, err := safetensors.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{File: st}
+	f.root = commonRoot(st.Tensors())
+	if text, ok := st.Metadata()[KeyClasses]; ok && json.Unmarshal([]byte(text), &f.Classes) != nil {
+		st.Close()
+		return nil, &fault.Error{Where: path + ": metadata " + KeyClasses, Msg: "not the names of classes", Expected: "a JSON list of strings"}
+	}
+	return f, nil
+}
+
+// commonRoot is the first part that all names share, with its point; a name of one part has
+// none.
+func commonRoot(list []safetensors.Info) string {
+	root := ""
+	for i, t := range list {
+		first, _, ok := strings.Cut(t.Name, ".")
+		if !ok || i > 0 && first+"." != root {
+			return ""
+		}
+		root = first + "."
+	}
+	return root
+}
+
+// Named finds the tensor of a leaf: under the leaf's name, or, as a model's name is its
+// program's choice, under that of the file's only model, or none, in its place.
+func (f *File) Named(leaf string) (safetensors.Info, bool) {
+	if t, ok := f.Lookup(leaf); ok {
+		return t, true
+	}
+	if _, rest, ok := strings.Cut(leaf, "."); ok {
+		return f.Lookup(f.root + rest)
+	}
+	return safetensors.Info{}, false
+}
+
+// Read returns the bytes of a leaf in the leaf's own dtype: of floating dtypes the file's is
+// converted. Axes must agree in order and size.
+func (f *File) Read(leaf ir.Leaf) ([]byte, error) {
+	t, ok := f.Named(leaf.Name)
+	if !ok {
+		return nil, f.missing(leaf)
+	}
+	if !slices.Equal(t.Shape, leaf.Type.Shape()) {
+		return nil, &fault.Error{Where: f.Name() + ": tensor " + t.Name, Msg: fmt.Sprintf("does not fit %s", leaf.Name),
+			Expected: leaf.Type.String(), Found: t.String()}
+	}
+	data, err := f.File.Read(t.Name)
+	if err != nil {
+		return nil, err
+	}
+	out, ok := converted(data, t.DType, leaf.Type.DType)
+	if !ok {
+		return nil, &fault.Error{Where: f.Name() + ": tensor " + t.Name, Msg: "another type of elements", Expected: leaf.Type.DType.String(), Found: string(t.DType)}
+	}
+	return out, nil
+}
+
+func (f *File) missing(leaf ir.Leaf) error {
+	var names []string
+	for _, t := range f.Tensors() {
+		names = append(names, t.Name)
+	}
+	e := &fault.Error{Where: f.Name(), Msg: "no tensor for " + leaf.Name, Expected: leaf.Type.String(), Found: fmt.Sprintf("%d others", len(names))}
+	if near := diag.Nearest(leaf.Name, names); near != "" {
+		e.Found += ", the nearest " + near
+	}
+	e.Fix = "the checkpoint of this program; weights of another library's naming are brought in by an import block"
+	return e
+}
+
+// converted brings the elements of a tensor to a leaf's dtype.
+func converted(data []byte, from safetensors.DType, to ir.DType) ([]byte, bool) {
+	if to == ir.Real {
+		to = ir.F32
+	}
+	if strings.EqualFold(string(from), to.String()) {
+		return data, true
+	}
+	widen := map[safetensors.DType]func(uint16) float32{
+		safetensors.BF16: func(x uint16) float32 { return math.Float32frombits(uint32(x) << 16) },
+		safetensors.F16:  half,
+	}[from]
+	if widen == nil || to != ir.F32 {
+		return nil, false
+	}
+	out := make([]byte, 0, 2*len(data))
+	for ; len(data) > 0; data = data[2:] {
+		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(widen(binary.LittleEndian.Uint16(data))))
+	}
+	return out, true
+}
+
+// half is the value of an IEEE 754 binary16.
+func half(x uint16) float32 {
+	sign, exponent, mantissa := uint32(x>>15)<<31, int(x>>10&31), uint32(x&1023)
+	switch exponent {
+	case 0: // zero, subnormal: exact in f32
+		return math.Float32frombits(sign | math.Float32bits(float32(mantissa)*0x1p-24))
+	case 31:
+		return math.Float32frombits(sign | 0x7f800000 | mantissa<<13)
+	}
+	return math.Float32frombits(sign | uint32(exponent+127-15)<<23 | mantissa<<13)
+}
