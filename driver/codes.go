@@ -11,20 +11,22 @@ import (
 // Codes of the diagnostics of building and of the command line. Those of runs stand in
 // runtime/train, those of the language in lang.
 const (
-	CodeNoLLVM   = "V0701" // native code was asked for and there is no libLLVM
-	CodeLLVM     = "V0702" // LLVM refused a module
-	CodeBundle   = "V0703" // a bundle is damaged or of another version
-	CodeCPU      = "V0704" // the code is for another machine
-	CodeIR       = "V0705" // IR text does not parse or verify, or is not yet what a pass needs
-	CodeTrain    = "V0706" // the program has no such train block, or several to choose from
-	CodeMemory   = "V0707" // the program does not fit the machine's memory
-	CodeFormat   = "V0801" // a file is not in canonical form
-	CodeCommand  = "V0901" // no such command
-	CodeFlag     = "V0902" // no such flag
-	CodeValue    = "V0903" // a flag's value is bad
-	CodeArgs     = "V0904" // wrong positional arguments
-	CodeFile     = "V0905" // a file named on the command line cannot be read
-	CodeInternal = "V9999" // a bug of vitc
+	CodeNoLLVM     = "V0701" // native code was asked for and there is no libLLVM
+	CodeLLVM       = "V0702" // LLVM refused a module
+	CodeBundle     = "V0703" // a bundle is damaged or of another version
+	CodeCPU        = "V0704" // the code is for another machine
+	CodeIR         = "V0705" // IR text does not parse or verify, or is not yet what a pass needs
+	CodeTrain      = "V0706" // the program has no such train block, or several to choose from
+	CodeMemory     = "V0707" // the program does not fit the machine's memory
+	CodePlanMemory = "V0507" // the program does not fit the devices of its plan
+	CodePlan       = "V0508" // no such plan, or several to choose from
+	CodeFormat     = "V0801" // a file is not in canonical form
+	CodeCommand    = "V0901" // no such command
+	CodeFlag       = "V0902" // no such flag
+	CodeValue      = "V0903" // a flag's value is bad
+	CodeArgs       = "V0904" // wrong positional arguments
+	CodeFile       = "V0905" // a file named on the command line cannot be read
+	CodeInternal   = "V9999" // a bug of vitc
 )
 
 // Exit statuses.

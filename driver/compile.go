@@ -8,13 +8,18 @@ import (
 	"vitc/passes"
 )
 
-// runPasses takes a module through named passes for a target. A pass that breaks makes an
-// InternalError with a reproducer.
-func runPasses(m *ir.Module, names []string, target string, after func(string, *ir.Module, bool)) error {
-	err := passes.Run(m, names, passes.Options{Config: passes.Config{Target: passes.Target{Name: target}}, After: after})
+// passOptions are those of passes for a target and a plan, nil for one device.
+func passOptions(target string, plan *ir.Plan) passes.Options {
+	return passes.Options{Config: passes.Config{Target: passes.Target{Name: target}, Plan: plan}}
+}
+
+// runPasses takes a module through named passes. A pass that breaks makes an InternalError with
+// a reproducer.
+func runPasses(m *ir.Module, names []string, o passes.Options) error {
+	err := passes.Run(m, names, o)
 	var crash *passes.Crash
 	if errors.As(err, &crash) {
-		return crashed(crash, target)
+		return crashed(crash, o.Config.Target.Name)
 	}
 	var early *passes.TooEarly
 	if errors.As(err, &early) {
@@ -29,5 +34,5 @@ func Optimize(file string, text []byte, names []string, target string) (*ir.Modu
 	if err != nil {
 		return nil, badIR(file, err)
 	}
-	return m, runPasses(m, names, target, nil)
+	return m, runPasses(m, names, passOptions(target, nil))
 }

@@ -39,6 +39,8 @@ type Summary struct {
 	KeptBytes      int `json:"kept_bytes,omitempty"`    // that the forward pass leaves to the backward pass
 	ArenaBytes     int `json:"arena_bytes,omitempty"`   // planned for all that a step computes; 0: not planned
 
+	Device *Footprint `json:"device,omitempty"` // of one device of the plan, where one is named
+
 	Parts []*Part `json:"parts"`
 }
 
@@ -60,12 +62,25 @@ func Describe(s *Sources, q Source) (*Summary, error) {
 	if kind == "model" {
 		lower = lang.Forward
 	}
-	p, list := lower(u, name, lang.Options{Params: q.Params})
+	plan := ""
+	if kind == "train" {
+		if plan, err = choosePlan(u, name, q); err != nil {
+			return nil, err
+		}
+	}
+	o := lang.Options{Params: q.Params, Plan: plan}
+	p, list := lower(u, name, o)
 	if err := failure(list); err != nil {
 		return nil, err
 	}
 	sum := &Summary{File: q.File, Kind: kind, Name: name}
-	return sum, sum.measure(p)
+	if err := sum.measure(p); err != nil || plan == "" {
+		return sum, err
+	}
+	p, _ = lower(u, name, o) // measuring has used the module up
+	p.Plan = plan
+	sum.Device, _, err = footprint(p, p.Chosen())
+	return sum, err
 }
 
 // chooseDescribed finds the train block or model that is meant.
@@ -184,9 +199,9 @@ const plannedState = 64 << 30
 // where a machine could hold the program on to its memory plan.
 func (s *Summary) compileStep(step *ir.Func) error {
 	m := &ir.Module{Phase: ir.Built, Funcs: []*ir.Func{step}}
-	names := passes.Pipeline("cpu")
+	names := passes.Pipeline(nativeTarget)
 	cut := slices.Index(names, "fuse")
-	if err := runPasses(m, names[:cut], "cpu", nil); err != nil {
+	if err := runPasses(m, names[:cut], passOptions(nativeTarget, nil)); err != nil {
 		return err
 	}
 	f, loss := described(m)
@@ -195,7 +210,7 @@ func (s *Summary) compileStep(step *ir.Func) error {
 	if s.ParameterBytes+s.OptimizerBytes+s.AverageBytes+s.KeptBytes > plannedState {
 		return nil
 	}
-	err := runPasses(m, names[cut:], "cpu", nil)
+	err := runPasses(m, names[cut:], passOptions(nativeTarget, nil))
 	s.ArenaBytes = m.Func("step").Arena
 	return err
 }

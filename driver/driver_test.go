@@ -179,7 +179,7 @@ func TestPlanText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := runPasses(m, passes.Pipeline("cpu"), "cpu", nil); err != nil {
+	if err := runPasses(m, passes.Pipeline("cpu"), passOptions("cpu", nil)); err != nil {
 		t.Fatal(err)
 	}
 	if text := string(planText(m)); !strings.HasPrefix(text, "@f: state 0 bytes, inputs 12, arena ") {

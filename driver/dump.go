@@ -68,12 +68,12 @@ func Dump(ctx context.Context, s *Sources, q DumpRequest) ([]byte, error) {
 		if e.name != q.Stage {
 			continue
 		}
-		if err := runPasses(p.Module, passes.Pipeline(nativeTarget), nativeTarget, nil); err != nil {
+		if err := runPasses(p.Module, passes.Pipeline(nativeTarget), passOptions(nativeTarget, p.Chosen())); err != nil {
 			return nil, err
 		}
 		return e.emit(ctx, p, q.Machine)
 	}
-	return dumpAfter(p.Module, q)
+	return dumpAfter(p, q)
 }
 
 func dumpTree(s *Sources, q Source) ([]byte, error) {
@@ -91,7 +91,7 @@ func dumpTree(s *Sources, q Source) ([]byte, error) {
 }
 
 // dumpAfter runs the pipeline up to a pass, to its last run unless the stage says which.
-func dumpAfter(m *ir.Module, q DumpRequest) ([]byte, error) {
+func dumpAfter(p *ir.Program, q DumpRequest) ([]byte, error) {
 	t, _, err := ChooseTarget(q.Target)
 	if err != nil {
 		return nil, err
@@ -101,10 +101,10 @@ func dumpAfter(m *ir.Module, q DumpRequest) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := runPasses(m, names[:end], t.Name, nil); err != nil {
+	if err := runPasses(p.Module, names[:end], passOptions(t.Name, p.Chosen())); err != nil {
 		return nil, err
 	}
-	return irText(m, q.Locs), nil
+	return irText(p.Module, q.Locs), nil
 }
 
 // checkStage refuses what no target has.
@@ -171,12 +171,13 @@ func DumpAll(s *Sources, q DumpRequest) ([]Numbered, error) {
 	}
 	base := strings.TrimSuffix(filepath.Base(q.File), filepath.Ext(q.File))
 	files := []Numbered{{fmt.Sprintf("%s.00.built.ir", base), irText(p.Module, q.Locs)}}
-	err = runPasses(p.Module, passes.Pipeline(t.Name), t.Name, func(name string, m *ir.Module, changed bool) {
+	o := passOptions(t.Name, p.Chosen())
+	o.After = func(name string, m *ir.Module, changed bool) {
 		unchanged := ""
 		if !changed {
 			unchanged = ".unchanged"
 		}
 		files = append(files, Numbered{fmt.Sprintf("%s.%02d.%s%s.ir", base, len(files), name, unchanged), irText(m, q.Locs)})
-	})
-	return files, err
+	}
+	return files, runPasses(p.Module, passes.Pipeline(t.Name), o)
 }

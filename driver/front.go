@@ -16,7 +16,10 @@ type Source struct {
 	File   string            // "-": the standard input
 	Block  string            // the train block, "" where the file has but one
 	Params map[string]string // the block's parameters that are given, as the language writes them
+	Plan   string            // the plan block, "" for none
 	Stdin  io.Reader
+
+	planned bool // the target has many devices: without a name, the only plan is meant
 }
 
 // loadUnit reads a program and everything that it uses. The list holds what is wrong with
@@ -46,15 +49,27 @@ func Load(s *Sources, q Source) (*ir.Program, diag.List, error) {
 		return nil, nil, err
 	}
 	o := lang.Options{Params: q.Params}
-	p, list := lang.Lower(u, block, o)
-	if err := failure(list); err != nil {
+	if o.Plan, err = choosePlan(u, block, q); err != nil {
+		return nil, nil, err
+	}
+	p, list, err := lower(u, block, o)
+	if err != nil {
 		return nil, nil, err
 	}
 	if o.EvalBatches = lastBatches(p); len(o.EvalBatches) == 0 {
 		return p, list, nil
 	}
-	p, list = lang.Lower(u, block, o)
-	return p, list, failure(list)
+	return lower(u, block, o)
+}
+
+// lower lowers a train block for the plan of the options; the list holds warnings.
+func lower(u *lang.Unit, block string, o lang.Options) (*ir.Program, diag.List, error) {
+	p, list := lang.Lower(u, block, o)
+	if err := failure(list); err != nil {
+		return nil, nil, err
+	}
+	p.Plan = o.Plan
+	return p, list, nil
 }
 
 // lastBatches gives each evaluation the further batch sizes it needs: that of its last,
@@ -113,38 +128,4 @@ func chooseBlock(u *lang.Unit, q Source) (string, error) {
 	}
 	return "", &UsageError{&diag.Diagnostic{Code: CodeTrain, Msg: fmt.Sprintf("the program has no train block %q", q.Block), Pos: diag.Pos{File: q.File},
 		Expected: "one of " + strings.Join(names, ", "), Fix: diag.Nearest(q.Block, names)}}
-}
-
-// Check reads a program and reports everything that is wrong with it; the error is only for
-// what cannot be read.
-func Check(s *Sources, q Source) (Report, error) {
-	r := Report{File: q.File}
-	u, list, err := loadUnit(s, q)
-	if err != nil {
-		return r, err
-	}
-	if list.Errors() == 0 {
-		list = append(list, lang.Check(u)...)
-	}
-	if bug := internal(list); bug != nil {
-		return r, bug
-	}
-	if list.Errors() == 0 {
-		list = append(list, r.measure(u)...)
-	}
-	r.Diagnostics, r.OK = list.Sorted(), list.Errors() == 0
-	return r, nil
-}
-
-// measure describes the train blocks and checks their data. One that lacks arguments, or
-// loads what cannot be loaded yet, is right and has no size.
-func (r *Report) measure(u *lang.Unit) diag.List {
-	var list diag.List
-	for _, name := range u.Trains() {
-		if p, errs := lang.Lower(u, name, lang.Options{}); errs.Errors() == 0 {
-			r.Trains = append(r.Trains, describe(p))
-			list = append(list, train.CheckData(p)...)
-		}
-	}
-	return list
 }

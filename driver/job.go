@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"fmt"
 	"path/filepath"
 
 	"vitc/ir"
@@ -32,6 +33,10 @@ func OpenJob(s *Sources, q Source, target string) (*Job, error) {
 	t, passed, err := ChooseTarget(target)
 	if err != nil {
 		return nil, err
+	}
+	if plan := p.Chosen(); plan != nil && !t.Devices {
+		return nil, &UsageError{&diag.Diagnostic{Code: CodePlan, Msg: fmt.Sprintf("the target %s runs on one device", t.Name), Pos: plan.Pos,
+			Label: fmt.Sprintf("made for %d devices", plan.Mesh.Devices()), Fix: "no --plan"}}
 	}
 	return &Job{Program: p, Target: t, Warnings: warnings, Passed: passed}, nil
 }

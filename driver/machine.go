@@ -24,7 +24,7 @@ type Built struct {
 
 // Build takes a program through a target's passes and compiles it.
 func Build(ctx context.Context, p *ir.Program, t *Target, o MachineOptions) (*Built, error) {
-	if err := runPasses(p.Module, passes.Pipeline(t.Name), t.Name, nil); err != nil {
+	if err := runPasses(p.Module, passes.Pipeline(t.Name), passOptions(t.Name, p.Chosen())); err != nil {
 		return nil, err
 	}
 	b := &Built{Program: p, Target: t}

@@ -12,6 +12,7 @@ type Report struct {
 	File        string        `json:"file"`
 	OK          bool          `json:"ok"`
 	Trains      []TrainReport `json:"trains,omitempty"`
+	Plans       []*Footprint  `json:"plans,omitempty"` // those that were held against their devices
 	Diagnostics diag.List     `json:"diagnostics,omitempty"`
 }
 
@@ -22,11 +23,12 @@ type TrainReport struct {
 	StateBytes int      `json:"state_bytes"` // parameters, optimizer and model state
 	Ops        int      `json:"ops"`         // of the IR as built
 	Evals      []string `json:"evals,omitempty"`
+	Plans      []string `json:"plans,omitempty"`
 }
 
-// describe counts what a program has.
-func describe(p *ir.Program) TrainReport {
-	t := TrainReport{Name: p.Name}
+// describe counts what a program has; plans are those of its file.
+func describe(p *ir.Program, plans []string) TrainReport {
+	t := TrainReport{Name: p.Name, Plans: plans}
 	for _, leaf := range p.State {
 		t.StateBytes += leaf.Type.Bytes()
 		if leaf.Kind == ir.LeafParam {
@@ -57,7 +59,7 @@ type BuildReport struct {
 
 // Report describes what was built into a file of some bytes.
 func (b *Built) Report(file string, bytes int, took time.Duration) BuildReport {
-	d := describe(b.Program)
+	d := describe(b.Program, nil)
 	r := BuildReport{File: file, Train: d.Name, Target: b.Target.Name, Bytes: bytes,
 		Parameters: d.Parameters, StateBytes: d.StateBytes, Seconds: took.Seconds()}
 	if b.Bundle != nil {

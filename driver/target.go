@@ -15,6 +15,8 @@ const Auto = "auto"
 type Target struct {
 	Name string
 	Doc  string
+	// Devices says that the target runs a program laid out over many devices.
+	Devices bool
 	// Missing says why this machine cannot use the target, nil if it can.
 	Missing func() error
 	// build compiles a program that has been through the target's passes; nil where there is

@@ -17,6 +17,16 @@ type Plan struct {
 	Pos     diag.Pos    `json:"-"`
 }
 
+// Chosen is the plan that the program is compiled for, nil for one device.
+func (p *Program) Chosen() *Plan {
+	for i := range p.Plans {
+		if p.Plan != "" && p.Plans[i].Name == p.Plan {
+			return &p.Plans[i]
+		}
+	}
+	return nil
+}
+
 // Devices are what a plan is made for: a chip of package topology's table in a torus of some shape,
 // or virtual devices of this machine.
 type Devices struct {

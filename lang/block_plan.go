@@ -37,6 +37,17 @@ func (c *checker) plans(p *ir.Program, t *trainer, o Options) {
 	}
 }
 
+// Plans returns the names of the plan blocks for a train block, in the file's order.
+func (u *Unit) Plans(train string) []string {
+	var out []string
+	for _, c := range u.configs(Plan) {
+		if c.Target != nil && c.Target.String() == train {
+			out = append(out, c.Name.Name)
+		}
+	}
+	return out
+}
+
 // planTarget checks that a plan is for a train block of the file.
 func (c *checker) planTarget(d *Config) {
 	trains := c.unit.Trains()

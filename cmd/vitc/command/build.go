@@ -46,6 +46,7 @@ data in it start at the folder that it lies in.`,
 	targetFlag(c, &o.target)
 	isaFlag(c, &o.machine.ISA)
 	setFlag(c, &o.source.Params)
+	planFlag(c, &o.source)
 	jsonFlag(c, &o.json)
 	return c
 }

@@ -25,6 +25,7 @@ FLOPs are those of products alone, a multiply-add counts as two: the field's con
 counted in the program itself, after differentiation for a step.`,
 		Example: `  vitc describe examples/fashion.vit
   vitc describe examples/zoo/b16.vit b16 --set classes=1000
+  vitc describe examples/vit22b.vit --plan fsdp
   vitc describe --json examples/vit22b.vit | jq .parameters`,
 		Args:              between(1, 2, "a program and, where it has several, the name of a train block or model"),
 		ValidArgsFunction: vitFiles,
@@ -44,6 +45,7 @@ counted in the program itself, after differentiation for a step.`,
 	c.Flags().BoolVarP(&tensors, "tensors", "t", false, "show each part's parameters and state with their axes")
 	jsonFlag(c, &asJSON)
 	setFlag(c, &q.Params)
+	planFlag(c, &q)
 	return c
 }
 
@@ -112,6 +114,10 @@ func (a *app) printTotals(s *driver.Summary) {
 	row("activations", "%s kept from the forward to the backward pass, %s an example: an estimate", size(int64(s.KeptBytes)), size(int64(s.KeptBytes/s.Batch)))
 	if s.ArenaBytes > 0 {
 		row("arena", "%s planned for all that a step computes", size(int64(s.ArenaBytes)))
+	}
+	if s.Device != nil {
+		a.printf("\n")
+		a.printFootprint(s.Device, "")
 	}
 }
 

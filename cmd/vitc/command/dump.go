@@ -44,6 +44,7 @@ A pass that runs several times is shown after its last; simplify:1 is the first.
 	targetFlag(c, &q.Target)
 	isaFlag(c, &q.Machine.ISA)
 	setFlag(c, &q.Params)
+	planFlag(c, &q.Source)
 	return c
 }
 

@@ -36,6 +36,11 @@ func targetDocs() string {
 	return strings.Join(docs, ", ")
 }
 
+// planFlag adds --plan, which names the plan block that a program is compiled for.
+func planFlag(c *cobra.Command, q *driver.Source) {
+	c.Flags().StringVar(&q.Plan, "plan", "", "the plan block to lay the program out by (default: none, or for devices such as tpu:v4:8x8x16 the only one)")
+}
+
 // isaFlag adds --isa, the instruction set of native code.
 func isaFlag(c *cobra.Command, to *string) {
 	names := []string{driver.HostISA}
