@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"flag"
 	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,7 +39,7 @@ func TestCLI(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"waitfor": waitFor, "idx": writeIDX, "truncate": truncate, "status": status, "flip": flip, "isa": setISA,
+			"waitfor": waitFor, "idx": writeIDX, "truncate": truncate, "status": status, "flip": flip, "isa": setISA, "png": writePNG,
 		},
 		Condition: condition,
 	})
@@ -155,6 +157,22 @@ func writeIDX(ts *testscript.TestScript, _ bool, args []string) {
 		labels[i] = byte(label)
 	}
 	ts.Check(saveIDX(ts.MkAbs(args[0]), labels, n))
+}
+
+// writePNG writes a picture of one grey: png FILE ROWS COLS GREY.
+func writePNG(ts *testscript.TestScript, _ bool, args []string) {
+	var rows, cols int
+	var grey uint8
+	if _, err := fmt.Sscan(args[1]+" "+args[2]+" "+args[3], &rows, &cols, &grey); err != nil {
+		ts.Fatalf("png FILE ROWS COLS GREY: %v", err)
+	}
+	m := image.NewGray(image.Rect(0, 0, cols, rows))
+	for i := range m.Pix {
+		m.Pix[i] = grey
+	}
+	var b bytes.Buffer
+	ts.Check(png.Encode(&b, m))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o666))
 }
 
 // truncate cuts a file to a number of bytes: truncate FILE BYTES.

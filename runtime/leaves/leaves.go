@@ -25,7 +25,7 @@ const KeyClasses = "classes"
 type File struct {
 	*safetensors.File
 	Classes []string // names of the classes by number, nil where the file does not say
-	root    string // what all tensors' names begin with, "" if they differ
+	root    string // what the names of the file's only model begin with, "" where there are several
 }
 
 // Open opens a file, or the latest whole checkpoint of a folder. The caller closes it.
@@ -57,16 +57,19 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-// commonRoot is the first part that all names share, with its point; a name of one part has
-// none.
+// commonRoot is the first part, with its point, of the names of all that is a model's: neither a
+// counter nor an optimizer's or an average. It is empty where there are several.
 func commonRoot(list []safetensors.Info) string {
 	root := ""
-	for i, t := range list {
+	for _, t := range list {
 		first, _, ok := strings.Cut(t.Name, ".")
-		if !ok || i > 0 && first+"." != root {
+		switch {
+		case !ok || first == "opt" || first == "ema" || first+"." == root:
+		case root != "":
 			return ""
+		default:
+			root = first + "."
 		}
-		root = first + "."
 	}
 	return root
 }

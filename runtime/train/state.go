@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,7 @@ import (
 	"vitc/ir/diag"
 	"vitc/runtime/checkpoint"
 	"vitc/runtime/fault"
+	"vitc/runtime/leaves"
 	"vitc/runtime/safetensors"
 )
 
@@ -187,6 +189,10 @@ func (r *Run) save() error {
 	info := checkpoint.Info{Step: int64(r.step), Seed: r.seed, Program: programHash(r.p), Extra: map[string]string{extraSteps: fmt.Sprint(r.steps)}}
 	if r.pending != "" {
 		info.Extra[extraPending] = r.pending
+	}
+	if names := r.data.Classes(); len(names) > 0 {
+		text, _ := json.Marshal(names) // a list of strings
+		info.Extra[leaves.KeyClasses] = string(text)
 	}
 	path, err := r.store.Save(info, list)
 	if err != nil {
