@@ -37,7 +37,7 @@ type Footprint struct {
 }
 
 // footprint compiles a program's step and evaluations for a plan as far as their memory is
-// planned; the list holds what passes report. The module is used up.
+// planned; the list holds what passes report. The program is used up.
 func footprint(p *ir.Program, plan *ir.Plan) (*Footprint, diag.List, error) {
 	t, err := topology.Of(plan.Devices)
 	if err != nil {
@@ -45,6 +45,7 @@ func footprint(p *ir.Program, plan *ir.Plan) (*Footprint, diag.List, error) {
 	}
 	f := &Footprint{Plan: plan.Name, Target: t.Target(), Devices: t.Devices(), Capacity: t.Chip.HBM}
 	f.Reserve = int64(plan.Reserve * float64(f.Capacity))
+	p.DropPredictions()
 	m := &ir.Module{Phase: p.Module.Phase}
 	for _, fn := range p.Module.Funcs {
 		if fn.Name != "init" {
@@ -137,6 +138,9 @@ func (f *Footprint) largest(m *ir.Module) {
 	}
 }
 
+// noted: a part that is less than this fraction of the memory is not worth a note.
+const noted = 1000
+
 // misfit is the error of a program that a plan's devices cannot hold, nil where it fits.
 func (f *Footprint) misfit(p *ir.Program, plan *ir.Plan) *diag.Diagnostic {
 	if f.Fits {
@@ -144,10 +148,13 @@ func (f *Footprint) misfit(p *ir.Program, plan *ir.Plan) *diag.Diagnostic {
 	}
 	room := f.Capacity - f.Reserve
 	d := &diag.Diagnostic{Code: CodePlanMemory, Msg: fmt.Sprintf("%s does not fit %s under the plan %s", p.Name, f.Target, f.Plan), Pos: plan.Pos,
-		Label: fmt.Sprintf("%s too much on each device", GiB(f.Peak-room))}
-	d.Expected = fmt.Sprintf("at most %s of %s, the rest being the reserve; found %s", GiB(room), GiB(f.Capacity), GiB(f.Peak))
+		Label: fmt.Sprintf("%s too much on each device", gib(f.Peak-room))}
+	d.Expected = fmt.Sprintf("at most %s of %s, the rest being the reserve; found %s", gib(room), gib(f.Capacity), gib(f.Peak))
 	for _, part := range f.Parts() {
-		d.Notes = append(d.Notes, diag.Note{Text: fmt.Sprintf("%s: %s", part.Name, GiB(part.Bytes))})
+		if part.Bytes < f.Capacity/noted {
+			continue
+		}
+		d.Notes = append(d.Notes, diag.Note{Text: fmt.Sprintf("%s: %s", part.Name, gib(part.Bytes))})
 	}
 	d.Fix = strings.Join(f.tries(p, plan), "; or ")
 	return d
@@ -167,8 +174,8 @@ func (f *Footprint) Parts() []FootprintPart {
 	return slices.DeleteFunc(all, func(p FootprintPart) bool { return p.Bytes == 0 })
 }
 
-// GiB writes bytes as the field counts a device's memory.
-func GiB(bytes int64) string {
+// gib writes bytes as the field counts a device's memory.
+func gib(bytes int64) string {
 	return strconv.FormatFloat(float64(bytes)/(1<<30), 'f', 2, 64) + " GiB"
 }
 

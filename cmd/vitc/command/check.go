@@ -98,9 +98,9 @@ func (a *app) printReports(reports []driver.Report) {
 func (a *app) printFootprint(f *driver.Footprint, indent string) {
 	room := ""
 	if f.Capacity > 0 {
-		room = fmt.Sprintf(" of %s, %s to stay free", driver.GiB(f.Capacity), driver.GiB(f.Reserve))
+		room = fmt.Sprintf(" of %s, %s to stay free", size(f.Capacity), size(f.Reserve))
 	}
-	a.printf("%splan %s on %s, each of %s devices: %s%s\n", indent, f.Plan, f.Target, thousands(f.Devices), driver.GiB(f.Peak), room)
+	a.printf("%splan %s on %s, each of %s devices: %s%s\n", indent, f.Plan, f.Target, thousands(f.Devices), size(f.Peak), room)
 	for _, p := range f.Parts() {
 		a.printf("%s  %-36s %s\n", indent, p.Name, size(p.Bytes))
 	}
