@@ -109,16 +109,7 @@ func (x *planner) readDevices() bool {
 		return x.badDevices(s)
 	}
 	d := ir.Devices{Pos: s.Value.Pos()}
-	switch fn := call.Fn.(type) {
-	case *Name:
-		d.Platform = fn.Name
-	case *Field:
-		platform, ok := fn.X.(*Name)
-		if !ok {
-			return x.badDevices(s)
-		}
-		d.Platform, d.Chip = platform.Name, fn.Name.Name
-	default:
+	if d.Platform, d.Chip = deviceName(call.Fn); d.Platform == "" {
 		return x.badDevices(s)
 	}
 	for _, a := range call.Args {
@@ -141,6 +132,19 @@ func (x *planner) readDevices() bool {
 	x.plan.Devices = d
 	x.plan.Devices.Shape = t.Shape
 	return true
+}
+
+// deviceName reads tpu.v4 or cpu; the platform is "" where it is neither form.
+func deviceName(e Expr) (platform, chip string) {
+	switch e := e.(type) {
+	case *Name:
+		return e.Name, ""
+	case *Field:
+		if n, ok := e.X.(*Name); ok {
+			return n.Name, e.Name.Name
+		}
+	}
+	return "", ""
 }
 
 func (x *planner) badDevices(s *Setting) bool {
