@@ -74,7 +74,7 @@ func openPredictionJob(s *Sources, q PredictRequest) (*Job, error) {
 	if filepath.Ext(q.File) == bundleExt {
 		return openBundleJob(q.Source, q.Target)
 	}
-	p, warnings, err := LoadPredictions(s, q.Source)
+	p, warnings, err := loadPredictions(s, q.Source, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -82,9 +82,9 @@ func openPredictionJob(s *Sources, q PredictRequest) (*Job, error) {
 	return &Job{Program: p, Target: t, Warnings: warnings, Passed: passed}, err
 }
 
-// LoadPredictions reads, checks and lowers the predictions of a train block or, by its name or
-// where the file has no train block, of a model.
-func LoadPredictions(s *Sources, q Source) (*ir.Program, diag.List, error) {
+// loadPredictions reads, checks and lowers the predictions of a train block or, by its name or
+// where the file has no train block, of a model; for a batch, 0 for the program's own.
+func loadPredictions(s *Sources, q Source, batch int) (*ir.Program, diag.List, error) {
 	u, list, err := loadUnit(s, q)
 	if err != nil {
 		return nil, nil, err
@@ -100,7 +100,7 @@ func LoadPredictions(s *Sources, q Source) (*ir.Program, diag.List, error) {
 	if kind == "model" {
 		lower = lang.Predictions
 	}
-	p, list := lower(u, name, lang.Options{Params: q.Params})
+	p, list := lower(u, name, lang.Options{Params: q.Params, Batch: batch})
 	if err := failure(list); err != nil {
 		return nil, nil, err
 	}

@@ -25,13 +25,19 @@ func (e *evaluator) predicts() bool {
 	return ok && fn.inst == e.inst
 }
 
-// prediction lowers the block's `fn predict`, for its own batch and for single examples.
-func (e *evaluator) prediction(p *ir.Program) {
+// prediction lowers the block's `fn predict`, for its own batch and for single examples, or for the
+// batch of the options.
+func (e *evaluator) prediction(p *ir.Program, o Options) {
 	name := "eval." + e.decl.Name.Name + "." + predictName
-	out := ir.Predict{Name: e.decl.Name.Name, Data: e.data.ir, Batch: e.batch, Funcs: map[int]string{}, Pos: e.decl.At}
-	for _, n := range slices.Compact([]int{e.batch, 1}) {
+	out := ir.Predict{Name: e.decl.Name.Name, Data: e.data.ir, Funcs: map[int]string{}, Pos: e.decl.At}
+	sizes := slices.Compact([]int{e.batch, 1})
+	if o.Batch > 0 {
+		sizes = []int{o.Batch}
+	}
+	out.Batch = sizes[0]
+	for _, n := range sizes {
 		out.Funcs[n] = name
-		if n != e.batch {
+		if n != out.Batch {
 			out.Funcs[n] = fmt.Sprintf("%s.b%d", name, n)
 		}
 		fn, ok := e.lowerPredict(out.Funcs[n], n)
@@ -124,7 +130,7 @@ func (c *checker) modelProgram(decl *Model, o Options) *ir.Program {
 			continue
 		}
 		if e, ok := c.evaluate(d, t, nil); ok {
-			e.prediction(p)
+			e.prediction(p, o)
 		}
 	}
 	if c.list.Errors() > before {

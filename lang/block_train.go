@@ -40,6 +40,7 @@ type updater struct {
 type Options struct {
 	Params      map[string]string // the block's parameters, as written in the language
 	EvalBatches map[string][]int  // for an evaluation, further batch sizes to compile for
+	Batch       int               // of Forward and predictions, 0: one, and the eval block's own
 	Seed        *uint64
 	Precision   string // f32 or bf16
 	// Plan names the plan block that is used. Others that are right come along with the program,

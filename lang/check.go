@@ -362,7 +362,7 @@ func (c *checker) evaluation(p *ir.Program, decl *Config, t *trainer, done map[*
 		return
 	}
 	if e.predicts() {
-		e.prediction(p)
+		e.prediction(p, o)
 	}
 	if e.measures() {
 		e.measurement(p, o)

@@ -11,8 +11,8 @@ import (
 //
 //	forward(state.., inputs..) -> output
 //
-// which applies it, as evaluations do, to a batch of one. The options' parameters complete the
-// model's arguments. Nothing is trained, and the program has no init.
+// which applies it, as evaluations do, to a batch of one, or to the options' batch. The options'
+// parameters complete the model's arguments. Nothing is trained, and the program has no init.
 func Forward(u *Unit, model string, o Options) (*ir.Program, diag.List) {
 	c := newChecker(u)
 	var p *ir.Program
@@ -58,7 +58,7 @@ func (c *checker) forward(decl *Model, o Options) *ir.Program {
 	if !ok {
 		return nil
 	}
-	fn, ok := f.applied(inst, decl)
+	fn, ok := f.applied(inst, decl, max(o.Batch, 1))
 	if !ok {
 		return nil
 	}
@@ -70,7 +70,7 @@ func (c *checker) forward(decl *Model, o Options) *ir.Program {
 }
 
 // applied lowers a call of the instance with arguments of the types that it declares.
-func (f *frame) applied(inst *instance, decl *Model) (*ir.Func, bool) {
+func (f *frame) applied(inst *instance, decl *Model, batch int) (*ir.Func, bool) {
 	if inst.call == nil {
 		f.report(&diag.Diagnostic{Code: codeCall, Pos: decl.Name.At, Msg: fmt.Sprintf("`%s` has no `fn` to apply", decl.Name.Name), Fix: "a train block that uses it"})
 		return nil, false
@@ -83,7 +83,7 @@ func (f *frame) applied(inst *instance, decl *Model) (*ir.Func, bool) {
 	w.s.fn.arg = func(l *cell) *ir.Value { return given[l] }
 	g := *f
 	g.s, g.noMake, g.inst = w.s, true, nil
-	args, open := g.samples(inst.call, 1)
+	args, open := g.samples(inst.call, batch)
 	if open != nil {
 		f.report(&diag.Diagnostic{Code: codeFields, Pos: open.At, Msg: fmt.Sprintf("the type of `%s` leaves a size open", open.Name.Name), Fix: "a train block that uses the model, whose data has all sizes"})
 		return nil, false
