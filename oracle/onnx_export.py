@@ -51,8 +51,10 @@ PROGRAMS = {
     "max": (TINY.format(more=", pool: vit.Max"), 32),
     "erf": (TINY.format(more=", pool: vit.Tok, block: vit.Block(act: nn.gelu_erf)"), 32),
     "parallel": (TINY.format(more=", pool: vit.Map, block: vit.ParallelBlock, norm_bias: false"), 32),
+    "parallel_timm": (TINY.format(more=", block: vit.ParallelBlock(norm_bias: true, qk_norm_bias: true)"), 32),
+    "no_biases": (TINY.format(more=", block: vit.Block(qkv_bias: false, out_bias: false, mlp_bias: false, norm_bias: false)"), 32),
     "sincos": (TINY.format(more=", position: vit.SinCos2d, representation: 20"), 32),
-    "dinov2": (TINY.format(more=", pool: vit.Tok, block: vit.ScaleBlock"), 32),
+    "dinov2": (TINY.format(more=", pool: vit.Tok, block: vit.Block(act: nn.gelu_erf, layer_scale: 1e-5)"), 32),
     "hybrid": (HYBRID.format(stages="[2, 1]", norm="", more=""), 64),
     "hybrid_batch_norm": (HYBRID.format(stages="[1, 2]", norm=", norm: nn.BatchNorm", more=", pool: vit.Tok"), 64),
 }
