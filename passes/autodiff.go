@@ -1,6 +1,10 @@
 package passes
 
-import "vitc/ir"
+import (
+	"slices"
+
+	"vitc/ir"
+)
 
 // autodiff replaces grad by the reverse-mode gradient of its loss.
 //
@@ -10,35 +14,34 @@ import "vitc/ir"
 //  3. A scan becomes a scan the other way: its carries are the cotangents of the forward
 //     carries and of the constants; cotangents of stacked results and each-operands are cut
 //     and stacked. What the backward body needs of the forward turn is, by a minimum cut over
-//     bytes, stacked by the forward scan or computed again (see cut.go).
-//  4. stop becomes its operand.
+//     bytes, stacked by the forward scan or computed again (see cut.go and remat.go).
+//  4. A softmax, and a product with one, is pulled back as a whole (see softmax.go).
+//  5. stop becomes its operand.
 //
 // Gradient ops carry the position of the op they belong to.
-func autodiff(m *ir.Module, _ *Context) {
+func autodiff(m *ir.Module, ctx *Context) {
 	for _, f := range m.Funcs {
-		differentiate(f.Body)
+		differentiate(f.Body, newKeeper(f, ctx))
 		dropStops(f.Body)
 	}
 }
 
-func differentiate(r *ir.Region) {
-	for {
-		at := -1
-		for i, op := range r.Ops {
-			if op.Row.Name == "grad" {
-				at = i
-				break
-			}
+// differentiate expands the grads of a region, and those in its loops.
+func differentiate(r *ir.Region, k *keeper) {
+	isGrad := func(op *ir.Op) bool { return op.Row.Name == "grad" }
+	for slices.ContainsFunc(r.Ops, isGrad) {
+		soft := softmaxes(r)
+		expandGrad(r, slices.IndexFunc(r.Ops, isGrad), soft, k)
+	}
+	for _, op := range r.Ops {
+		if op.Body != nil {
+			differentiate(op.Body, k)
 		}
-		if at < 0 {
-			return
-		}
-		expandGrad(r, at)
 	}
 }
 
 // expandGrad replaces the grad at r.Ops[at] by the ops that compute it.
-func expandGrad(r *ir.Region, at int) {
+func expandGrad(r *ir.Region, at int, soft map[*ir.Value]*softmax, k *keeper) {
 	grad := r.Ops[at]
 	loss, by := grad.In[0], grad.In[1:]
 	before, after := r.Ops[:at:at], r.Ops[at+1:]
@@ -49,7 +52,7 @@ func expandGrad(r *ir.Region, at int) {
 	spreadActive(before, active)
 
 	b := &ir.Builder{Region: &ir.Region{Ops: before}, Pos: grad.Pos}
-	t := &tape{b: b, active: active, cot: map[*ir.Value]*ir.Value{}}
+	t := &tape{b: b, active: active, cot: map[*ir.Value]*ir.Value{}, soft: soft, keep: k, turns: 1}
 	t.add(loss, ir.Literal(loss.Type.DType, 1))
 	t.backward(before)
 	replaced := map[*ir.Value]*ir.Value{}
@@ -112,6 +115,9 @@ type tape struct {
 	b      *ir.Builder
 	active map[*ir.Value]bool
 	cot    map[*ir.Value]*ir.Value
+	soft   map[*ir.Value]*softmax // by their probabilities
+	keep   *keeper
+	turns  int // of the loops around that are differentiated too
 }
 
 // add accumulates a cotangent of v.
@@ -162,6 +168,9 @@ func (t *tape) backward(ops []*ir.Op) {
 			if d[j] != nil && v.Type.Rank() > 0 {
 				d[j] = t.cotangent(v)
 			}
+		}
+		if len(op.Out) == 1 && t.softmax(op, d[0]) {
+			continue
 		}
 		for j, in := range op.Row.VJP(t.b, op, d) {
 			t.add(op.In[j], in)

@@ -12,6 +12,7 @@ type Config struct {
 	Plan   *ir.Plan // nil: one device, and the module goes through as it is
 	// Ordered: sums over examples are to be the same to the last bit on 1, 2, 4 and 8 devices.
 	Ordered bool
+	Remat   func(Remat) // is told what autodiff keeps of each loop; may be nil
 }
 
 // Target describes the machine that code is generated for, as far as passes care.

@@ -3,19 +3,29 @@ package passes
 import "vitc/ir"
 
 // cut decides what a backward turn takes from memory and what it computes again: a minimum cut
-// by bytes between what must be kept (results of products and sums, carries) and what the
+// by bytes between what must be kept (carries, and what may not be computed again) and what the
 // backward body uses. Between equal cuts the one nearest to the uses wins: less to recompute.
 // The idea is that of min-cut rematerialisation in PyTorch's AOTAutograd.
 //
 //  1. A value is a pair of nodes joined by an edge of its bytes; cutting it means keeping it.
-//  2. What cannot be computed again hangs on the source, what is used on the sink.
-//  3. An op that is cheap to repeat joins its operands to its result without limit.
+//  2. What may not be computed again hangs on the source, what is used on the sink.
+//  3. An op that may be repeated joins its operands to its result without limit.
 type cut struct {
-	order  []*ir.Value // every value considered, uses first
-	index  map[*ir.Value]int
-	needed []*ir.Value
-	given  func(*ir.Value) bool // available in the backward body at no cost
-	edges  [][]edge
+	problem
+	order []*ir.Value // every value considered, uses first
+	index map[*ir.Value]int
+	edges [][]edge
+
+	saved, again map[*ir.Value]bool // the answer
+}
+
+// problem is what a cut is asked for.
+type problem struct {
+	needed     []*ir.Value
+	given      func(*ir.Value) bool        // available in the backward body at no cost
+	repeatable func(*ir.Value) bool        // may be computed again
+	from       func(*ir.Value) []*ir.Value // what it is then computed from
+	bytes      func(ir.Type) int64         // that keeping a value of the type takes
 }
 
 type edge struct {
@@ -29,11 +39,16 @@ const (
 	endless = int64(1) << 60
 )
 
-func newCut(needed []*ir.Value, given func(*ir.Value) bool) *cut {
-	c := &cut{index: map[*ir.Value]int{}, needed: needed, given: given}
-	for _, v := range needed {
+// solve finds the values to keep and those to compute again.
+func (p problem) solve() *cut {
+	c := &cut{problem: p, index: map[*ir.Value]int{}}
+	for _, v := range c.needed {
 		c.visit(v)
 	}
+	c.build()
+	for c.augment() {
+	}
+	c.read()
 	return c
 }
 
@@ -43,53 +58,33 @@ func (c *cut) visit(v *ir.Value) {
 	}
 	c.index[v] = len(c.order)
 	c.order = append(c.order, v)
-	if repeatable(v) && !c.given(v) {
-		for _, u := range v.Def.In {
+	if !c.given(v) && c.repeatable(v) {
+		for _, u := range c.from(v) {
 			c.visit(u)
 		}
 	}
 }
 
-// repeatable: pointwise work and movement may be done again; products, sums and loops may not.
-func repeatable(v *ir.Value) bool {
-	if v.Def == nil || len(v.Def.Out) != 1 {
-		return false
-	}
-	switch v.Def.Row.Class {
-	case ir.Pointwise, ir.Source, ir.Indexed:
-		return true
-	}
-	switch v.Def.Row.Name {
-	case "broadcast", "rearrange", "stop":
-		return true
-	}
-	return false
-}
-
-// solve gives the values to keep and those to compute again.
-func (c *cut) solve() (saved, again map[*ir.Value]bool) {
-	c.build()
-	for c.augment() {
-	}
+// read takes the answer from the flow.
+func (c *cut) read() {
 	near := c.reachesSink()
-	saved, again = map[*ir.Value]bool{}, map[*ir.Value]bool{}
+	c.saved, c.again = map[*ir.Value]bool{}, map[*ir.Value]bool{}
 	for _, v := range c.order {
-		saved[v] = !c.given(v) && !near[c.enter(v)] && near[c.exit(v)]
+		c.saved[v] = !c.given(v) && !near[c.enter(v)] && near[c.exit(v)]
 	}
 	var walk func(v *ir.Value)
 	walk = func(v *ir.Value) {
-		if v.Lit != nil || saved[v] || again[v] || c.given(v) {
+		if v.Lit != nil || c.saved[v] || c.again[v] || c.given(v) {
 			return
 		}
-		again[v] = true
-		for _, u := range v.Def.In {
+		c.again[v] = true
+		for _, u := range c.from(v) {
 			walk(u)
 		}
 	}
 	for _, v := range c.needed {
 		walk(v)
 	}
-	return saved, again
 }
 
 func (c *cut) enter(v *ir.Value) int { return 2 + 2*c.index[v] }
@@ -101,12 +96,12 @@ func (c *cut) build() {
 		if c.given(v) {
 			continue
 		}
-		c.join(c.enter(v), c.exit(v), int64(v.Type.Bytes()))
-		if !repeatable(v) {
+		c.join(c.enter(v), c.exit(v), c.bytes(v.Type))
+		if !c.repeatable(v) {
 			c.join(source, c.enter(v), endless)
 			continue
 		}
-		for _, u := range v.Def.In {
+		for _, u := range c.from(v) {
 			if u.Lit == nil && !c.given(u) {
 				c.join(c.exit(u), c.enter(v), endless)
 			}

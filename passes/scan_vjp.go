@@ -21,7 +21,8 @@ type binding struct{ param, outer *ir.Value }
 // that it needs.
 func (t *tape) scan(op *ir.Op) {
 	v := &reverse{op: op, attr: op.Attrs.(*ir.ScanAttrs), body: &ir.Region{}}
-	v.t = &tape{b: &ir.Builder{Region: v.body, Pos: op.Pos}, active: t.active, cot: map[*ir.Value]*ir.Value{}}
+	v.t = &tape{b: &ir.Builder{Region: v.body, Pos: op.Pos}, active: t.active, cot: map[*ir.Value]*ir.Value{},
+		soft: t.soft, keep: t.keep, turns: t.turns * v.attr.Length}
 	v.enter(t)
 	v.t.backward(append([]*ir.Op(nil), op.Body.Ops...))
 	v.leave()
@@ -110,13 +111,12 @@ func (v *reverse) reach() {
 		role[p] = i
 	}
 	given := func(x *ir.Value) bool { i, ok := role[x]; return ok && i >= v.attr.Carry }
-	c := newCut(free, given)
-	saved, again := c.solve()
+	c := v.t.keep.choose(v, free, given)
 
 	m := map[*ir.Value]*ir.Value{}
 	for _, x := range c.order {
 		switch i, isParam := role[x]; {
-		case saved[x]:
+		case c.saved[x]:
 			m[x] = v.bind(&v.each, v.save(x), x.Type)
 		case isParam && i < v.attr.Carry: // only values that are kept come of it
 		case isParam && i < v.attr.Carry+v.attr.Each:
@@ -125,14 +125,14 @@ func (v *reverse) reach() {
 			m[x] = v.bind(&v.konst, v.op.In[i], x.Type)
 		}
 	}
-	var head []*ir.Op
+	head := &ir.Builder{Region: &ir.Region{}}
 	for _, op := range v.op.Body.Ops {
-		if len(op.Out) == 1 && again[op.Out[0]] {
-			head = append(head, op.Clone(m))
+		if len(op.Out) == 1 && c.again[op.Out[0]] {
+			v.t.repeat(head, op, m)
 		}
 	}
 	v.body.Replace(m)
-	v.body.Ops = append(head, v.body.Ops...)
+	v.body.Ops = append(head.Region.Ops, v.body.Ops...)
 }
 
 // save makes the forward scan stack x, if it does not yet, and gives the stacked result.
