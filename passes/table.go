@@ -21,6 +21,7 @@ var (
 var pipelines = map[string][]string{
 	"ref": slices.Concat(common, spmd),
 	"cpu": slices.Concat(common, spmd, []string{"fuse", "memory"}),
+	"xla": slices.Concat(common, spmd), // XLA makes kernels and memory of its own
 }
 
 func init() {

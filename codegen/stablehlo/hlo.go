@@ -98,18 +98,17 @@ func (e *emitter) cut(x value, dim, from, to, by int) value {
 	return e.slice(x, with(zeros, dim, from), with(x.shape, dim, to), with(ones, dim, by))
 }
 
-// pad adds lo positions before a dim and hi after it, and between two of them apart-1; negative
-// numbers cut off.
-func (e *emitter) pad(x value, fill float64, dim, lo, hi, apart int) value {
-	if lo == 0 && hi == 0 && apart == 1 {
-		return x
+// pad adds lo positions before a dim and hi after it; negative numbers cut off, by a slice:
+// XLA's partitioner dies of some paddings below 0.
+func (e *emitter) pad(x value, fill float64, dim, lo, hi int) value {
+	if before, after := max(0, lo), max(0, hi); before+after > 0 {
+		t := tensor{with(x.shape, dim, before+x.shape[dim]+after), x.elem}
+		zeros := make([]int, len(x.shape))
+		c := e.constant(tensor{nil, x.elem}, fill)
+		x = e.op(t, "stablehlo.pad %s, %s, low = [%s], high = [%s], interior = [%s] : (%s, %s) -> %s", x.id, c.id,
+			list(with(zeros, dim, before)), list(with(zeros, dim, after)), list(zeros), x.tensor, c.tensor, t)
 	}
-	n := x.shape[dim]
-	t := tensor{with(x.shape, dim, lo+hi+(n-1)*apart+1), x.elem}
-	zeros := make([]int, len(x.shape))
-	c := e.constant(tensor{nil, x.elem}, fill)
-	return e.op(t, "stablehlo.pad %s, %s, low = [%s], high = [%s], interior = [%s] : (%s, %s) -> %s", x.id, c.id,
-		list(with(zeros, dim, lo)), list(with(zeros, dim, hi)), list(with(zeros, dim, apart-1)), x.tensor, c.tensor, t)
+	return e.cut(x, dim, max(0, -lo), x.shape[dim]-max(0, -hi), 1)
 }
 
 func (e *emitter) concat(dim int, xs ...value) value {

@@ -9,7 +9,7 @@ func slice(e *emitter, op *ir.Op) []value {
 
 func pad(e *emitter, op *ir.Op) []value {
 	a := op.Attrs.(*ir.PadAttrs)
-	return []value{e.pad(e.of(op.In[0]), 0, a.Dim, a.Lo, a.Hi, 1)}
+	return []value{e.pad(e.of(op.In[0]), 0, a.Dim, a.Lo, a.Hi)}
 }
 
 // roll puts the tail of a dim before its head.

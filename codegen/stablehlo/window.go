@@ -14,7 +14,7 @@ func window(e *emitter, op *ir.Op) []value {
 	if a.Fill == "lowest" {
 		fill = math.Inf(-1)
 	}
-	x := e.pad(e.of(op.In[0]), fill, a.Dim, a.Lo, a.Hi, 1)
+	x := e.pad(e.of(op.In[0]), fill, a.Dim, a.Lo, a.Hi)
 	n := op.Out[0].Type.Dims[a.Dim].Size
 	if a.Stride == a.Size || n == 1 {
 		return []value{e.reshape(x, split(x.shape, a.Dim, n, a.Size))}
@@ -41,7 +41,7 @@ func unwindow(e *emitter, op *ir.Op) []value {
 	n := x.shape[a.Dim]
 	if a.Stride == a.Size || n == 1 {
 		merged := with(without(x.shape, []int{a.Dim + 1}), a.Dim, n*a.Size)
-		return []value{e.pad(e.reshape(x, merged), 0, a.Dim, -a.Lo, -a.Hi, 1)}
+		return []value{e.pad(e.reshape(x, merged), 0, a.Dim, -a.Lo, -a.Hi)}
 	}
 	narrow := x.elem
 	if narrow.narrow() {
@@ -51,12 +51,20 @@ func unwindow(e *emitter, op *ir.Op) []value {
 	for k := range a.Size {
 		p := e.cut(x, a.Dim+1, k, k+1, 1)
 		p = e.reshape(p, without(x.shape, []int{a.Dim + 1}))
+		p = e.apart(p, a.Dim, a.Stride)
 		lo := k - a.Lo
-		p = e.pad(p, 0, a.Dim, lo, op.Out[0].Type.Dims[a.Dim].Size-lo-(n-1)*a.Stride-1, a.Stride)
+		p = e.pad(p, 0, a.Dim, lo, op.Out[0].Type.Dims[a.Dim].Size-lo-p.shape[a.Dim])
 		if k > 0 {
 			p = e.binary("add", sum, p)
 		}
 		sum = p
 	}
 	return []value{e.convert(sum, narrow)}
+}
+
+// apart puts zeros between the positions of a dim, and after the last: by reshapes, since XLA's
+// partitioner dies of some paddings in between.
+func (e *emitter) apart(x value, dim, stride int) value {
+	wide := e.pad(e.reshape(x, split(x.shape, dim, x.shape[dim], 1)), 0, dim+1, 0, stride-1)
+	return e.reshape(wide, with(x.shape, dim, x.shape[dim]*stride))
 }

@@ -133,13 +133,13 @@ func (e *emitter) row(op *ir.Op) {
 func (e *emitter) function(name string, result tensor, args []value, body func(e *emitter, args []value) value) value {
 	if !e.called[name] {
 		e.called[name] = true
-		e.helpers = append(e.helpers, e.apart(name, result, args, body))
+		e.helpers = append(e.helpers, e.private(name, result, args, body))
 	}
 	return e.op(result, "func.call @%s(%s) : (%s) -> %s", name, names(args), types(args), result)
 }
 
-// apart is the text of a function of its own.
-func (e *emitter) apart(name string, result tensor, args []value, body func(e *emitter, args []value) value) string {
+// private is the text of a function of its own.
+func (e *emitter) private(name string, result tensor, args []value, body func(e *emitter, args []value) value) string {
 	in := &emitter{f: e.f, o: e.o, text: &bytes.Buffer{}, locs: e.locs, loc: e.locs.named(name), indent: 2, scope: newScope()}
 	params := make([]string, len(args))
 	own := make([]value, len(args))
