@@ -73,7 +73,7 @@ def weights(vitc, program, path):
             shape = [int(n) for n in re.findall(r":(\d+)", tensor["type"])]
             value = 0.3 * rng.standard_normal(shape)
             if tensor["name"] in ("gain", "var"):
-                value = 1 + np.abs(value)
+                value = 1 + 0.1 * np.abs(value)
             elif tensor["name"].startswith("w"):
                 value *= 2 / np.sqrt(np.prod(shape[-4:-1] if "conv" in part["path"] or ".c" in part["path"] else shape[-2:-1]))
             out[part["path"] + "." + tensor["name"]] = value.astype(np.float32)

@@ -63,7 +63,8 @@ func Export(f *ir.Func, o Options) ([]byte, error) {
 	if e.err != nil {
 		return nil, e.err
 	}
-	if n := e.bytes(); n > maxBytes {
+	e.g.prune()
+	if n := e.g.bytes(); n > maxBytes {
 		return nil, &Error{Op: "export", Msg: fmt.Sprintf("the weights are %d bytes, an ONNX file holds at most %d", n, maxBytes)}
 	}
 	return e.g.encode(o.Version), nil
@@ -144,14 +145,6 @@ func (e *emitter) output(name string, v *value) {
 	e.g.outputs = append(e.g.outputs, port{out, elementTypes[v.t.DType], openDims(v.t)})
 }
 
-func (e *emitter) bytes() int {
-	n := 0
-	for _, t := range e.g.initializers {
-		n += len(t.data)
-	}
-	return n
-}
-
 // region writes every op of a region.
 func (e *emitter) region(r *ir.Region, env environment) {
 	for _, op := range r.Ops {
@@ -159,6 +152,10 @@ func (e *emitter) region(r *ir.Region, env environment) {
 			return
 		}
 		e.at = op
+		if v := e.raise(op, env); v != nil {
+			env[op.Out[0]] = v
+			continue
+		}
 		row := rows[op.Row.Name]
 		if row == nil {
 			e.fail("ONNX has no such operation, or vitc does not know it")

@@ -162,6 +162,36 @@ type graph struct {
 	inputs, outputs []port
 }
 
+// prune removes nodes and constants that no output needs.
+func (g *graph) prune() {
+	needed := map[string]bool{}
+	for _, p := range g.outputs {
+		needed[p.name] = true
+	}
+	kept := g.nodes[:0:0]
+	for _, n := range slices.Backward(g.nodes) {
+		if !slices.ContainsFunc(n.outputs, func(name string) bool { return needed[name] }) {
+			continue
+		}
+		kept = append(kept, n)
+		for _, name := range n.inputs {
+			needed[name] = true
+		}
+	}
+	slices.Reverse(kept)
+	g.nodes = kept
+	g.initializers = slices.DeleteFunc(g.initializers, func(t *initializer) bool { return !needed[t.name] })
+}
+
+// bytes is the size of the constants.
+func (g *graph) bytes() int {
+	n := 0
+	for _, t := range g.initializers {
+		n += len(t.data)
+	}
+	return n
+}
+
 // encode writes the ModelProto.
 func (g *graph) encode(version string) []byte {
 	var body message
