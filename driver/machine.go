@@ -99,6 +99,11 @@ func (b *Built) File() *codegen.Bundle {
 	for i := range p.Evals {
 		p.Evals[i].Data.Dir = ""
 	}
+	if p.Start != nil {
+		start := *p.Start
+		start.Dir = ""
+		p.Start = &start
+	}
 	file := codegen.Bundle{Target: b.Target.Name, Plan: &codegen.Plan{}}
 	if b.Bundle != nil {
 		file = *b.Bundle
@@ -143,6 +148,9 @@ func setDir(p *ir.Program, dir string) {
 	p.Train.Data.Dir = dir
 	for i := range p.Evals {
 		p.Evals[i].Data.Dir = dir
+	}
+	if p.Start != nil {
+		p.Start.Dir = dir
 	}
 }
 

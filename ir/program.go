@@ -24,6 +24,7 @@ type Program struct {
 	State    []Leaf            `json:"state"`
 	Train    Train             `json:"train"`
 	Evals    []Eval            `json:"evals,omitempty"`
+	Start    *Start            `json:"start,omitempty"` // what the first step begins with, where it comes from files
 	Predicts []Predict         `json:"predicts,omitempty"`
 	Plans    []Plan            `json:"plans,omitempty"` // every plan block for the train block, in order
 	Plan     string            `json:"plan,omitempty"`  // the one that the program is compiled for; "": for one device

@@ -11,10 +11,11 @@ import (
 
 // blockSettings lists, for each kind of block, its settings; a table is one in braces.
 var blockSettings = map[Kind][]setting{
-	Data:  {{name: "source"}, {name: "stages"}, {name: "shuffle"}},
-	Train: {{name: "data"}, {name: "batch"}, {name: "steps"}, {name: "epochs"}, {name: "seed"}, {name: "precision"}, {name: "rate"}, {name: "clip"}, {name: "ema"}, {"optimizer", true}, {"start", true}},
-	Eval:  {{name: "data"}, {name: "batch"}, {name: "every"}, {name: "weights"}},
-	Plan:  {{name: "devices"}, {name: "mesh"}, {"shard", true}, {"remat", true}, {name: "reserve"}, {name: "overlap"}, {name: "micro"}},
+	Data:   {{name: "source"}, {name: "stages"}, {name: "shuffle"}},
+	Train:  {{name: "data"}, {name: "batch"}, {name: "steps"}, {name: "epochs"}, {name: "seed"}, {name: "precision"}, {name: "rate"}, {name: "clip"}, {name: "ema"}, {"optimizer", true}, {"start", true}},
+	Eval:   {{name: "data"}, {name: "batch"}, {name: "every"}, {name: "weights"}},
+	Plan:   {{name: "devices"}, {name: "mesh"}, {"shard", true}, {"remat", true}, {name: "reserve"}, {name: "overlap"}, {name: "micro"}},
+	Import: {{name: "unused"}},
 }
 
 // setting is one setting that a kind of block has.
@@ -53,10 +54,13 @@ func (b *block) member(m Member) bool {
 	case *Setting:
 		return b.setting(m)
 	case *Entry:
+		if b.decl.Kind == Import {
+			return true // it is evaluated for each leaf that it fills
+		}
 		b.f.report(&diag.Diagnostic{Code: codeSetting, Pos: m.KeyPos(), Msg: fmt.Sprintf("%s has no lines of its own", b.what()), Expected: oneOf(b.settingNames())})
 		return false
 	case *Fn, *Stored:
-		if b.decl.Kind == Data || b.decl.Kind == Plan {
+		if b.decl.Kind == Data || b.decl.Kind == Plan || b.decl.Kind == Import {
 			b.f.report(&diag.Diagnostic{Code: codeSetting, Pos: m.Pos(), Msg: b.what() + " has settings alone", Expected: oneOf(b.settingNames())})
 			return false
 		}

@@ -23,7 +23,7 @@ type trainer struct {
 	epochs    float64
 	seed      uint64
 	updates   map[*cell]*updater // each trained parameter's optimizer
-	starts    bool               // initial values come from a file
+	start     *ir.Start          // leaves that begin with values from files, nil for none
 	counters  [2]*cell           // t and seed
 	emas      []*cell
 	untrained bool // stands for the train block of a model that has none
@@ -345,23 +345,4 @@ func (t *trainer) optimizer(e *Entry, l *cell) (*instance, bool) {
 		return nil, false
 	}
 	return inst, true
-}
-
-// startTable checks the patterns of `start`; what it loads is the runtime's business.
-func (t *trainer) startTable() bool {
-	s := t.settings["start"]
-	if s == nil {
-		return true
-	}
-	if s.Table == nil {
-		t.f.report(&diag.Diagnostic{Code: codeSetting, Pos: s.At, Msg: "`start` is a table", Fix: `start { "**": load("file.vitb") }`})
-		return false
-	}
-	for _, e := range s.Table {
-		if n, ok := e.Value.(*Name); !ok || n.Name != "init" {
-			t.starts = true
-		}
-	}
-	_, ok := t.table(s.Table, t.model.leaves, s)
-	return ok
 }

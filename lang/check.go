@@ -53,11 +53,7 @@ func Lower(u *Unit, train string, o Options) (*ir.Program, diag.List) {
 		if !ok {
 			return
 		}
-		prog, t := c.program(decl, o)
-		if t != nil && t.starts {
-			t.f.later(t.settings["start"].Key.At, "`start` from a file")
-		}
-		p = prog
+		p, _ = c.program(decl, o)
 	})
 	if c.list.Errors() > 0 {
 		return nil, c.list.Sorted()
@@ -101,6 +97,12 @@ func (c *checker) checkConfig(d *Config) {
 		if b := f.bind(f.signatureOf(v), nil, nil); len(b.missing()) == 0 {
 			f.dataset(v, b, diag.Pos{})
 		}
+	case Import:
+		f := &frame{c: c, env: c.fileEnv(c.unit.root)}
+		v := &importValue{d, f.env}
+		if b := f.bind(f.signatureOf(v), nil, nil); len(b.missing()) == 0 {
+			f.importer(v, b, diag.Pos{})
+		}
 	case Eval, Train:
 		if d.Kind == Train && d.Link != "" {
 			c.report(&diag.Diagnostic{Code: codeTarget, Pos: d.Target.At, Msg: "a train block is of nothing", Fix: "leave `" + d.Link + " " + d.Target.String() + "` out"})
@@ -113,16 +115,12 @@ func (c *checker) checkConfig(d *Config) {
 	}
 }
 
-// notYet warns of the kinds of blocks that the compiler passes over, once each.
+// notYet warns of the blocks that the compiler passes over, once.
 func (c *checker) notYet() {
-	for _, k := range []Kind{Sweep, Import} {
-		if list := c.unit.configs(k); len(list) > 0 {
-			c.report(&diag.Diagnostic{Severity: diag.Warning, Code: codeNotYet, Pos: list[0].At, Msg: fmt.Sprintf("%s come later", plurals[k]), Label: "read, and passed over"})
-		}
+	if list := c.unit.configs(Sweep); len(list) > 0 {
+		c.report(&diag.Diagnostic{Severity: diag.Warning, Code: codeNotYet, Pos: list[0].At, Msg: "sweeps come later", Label: "read, and passed over"})
 	}
 }
-
-var plurals = map[Kind]string{Sweep: "sweeps", Import: "imports"}
 
 // model checks a model: where its arguments are complete, an instance is made and its
 // functions are called with arguments of the types that they declare.
@@ -301,6 +299,7 @@ func (c *checker) program(decl *Config, o Options) (*ir.Program, *trainer) {
 	funcs, metrics, ok := t.lower()
 	p := &ir.Program{Name: decl.Name.Name, Module: &ir.Module{Phase: ir.Built}, Sources: c.unit.Hashes()}
 	p.Train = ir.Train{Data: t.data.ir, Batch: t.batch, Steps: t.steps, Epochs: t.epochs, Seed: t.seed, Precision: t.precision.String(), Metrics: metrics, Pos: decl.At}
+	p.Start = t.start
 	p.Module.Funcs = funcs
 	for _, l := range t.state() {
 		p.State = append(p.State, ir.Leaf{Name: l.path, Kind: l.role, Type: l.typ(), Pos: l.at})

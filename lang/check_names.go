@@ -77,6 +77,9 @@ func (c *checker) declaration(e *env, name string, d Decl) value {
 		if d.Kind == Data {
 			return &dataValue{d, e}
 		}
+		if d.Kind == Import {
+			return &importValue{d, e}
+		}
 		return &blockValue{d}
 	}
 	return bad{}

@@ -37,6 +37,7 @@ func (f *frame) instantiate(mv *moduleValue, b *arguments, at diag.Pos) value {
 	if !ok {
 		return bad{}
 	}
+	f.store.made = append(f.store.made, made{f.path, mv.decl, g.inst})
 	return g.inst
 }
 

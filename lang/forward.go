@@ -40,21 +40,27 @@ func (c *checker) findModel(name string) (*Model, bool) {
 	return nil, false
 }
 
-func (c *checker) forward(decl *Model, o Options) *ir.Program {
+// modelInstance instantiates a model, whose arguments the options' parameters complete.
+func (c *checker) modelInstance(decl *Model, o Options) (*instance, *frame, bool) {
 	mv, before, ok := c.recipeOfModel(decl)
 	if !ok {
-		return nil
+		return nil, nil, false
 	}
 	f := c.modelFrame(decl)
 	given, ok := f.overrides(decl.Name, o.Params)
 	if !ok {
-		return nil
+		return nil, nil, false
 	}
 	args := f.bind(f.signatureOf(mv), given, before)
 	if args == nil || !f.complete(args, decl.Name.At) {
-		return nil
+		return nil, nil, false
 	}
 	inst, ok := f.instantiate(mv, args, decl.Value.Pos()).(*instance)
+	return inst, f, ok
+}
+
+func (c *checker) forward(decl *Model, o Options) *ir.Program {
+	inst, f, ok := c.modelInstance(decl, o)
 	if !ok {
 		return nil
 	}

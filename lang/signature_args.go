@@ -42,6 +42,8 @@ func (f *frame) signatureOf(callee value) *signature {
 		return &signature{v.decl.Name.Name, v.decl.Params, v.env, false}
 	case *dataValue:
 		return &signature{v.decl.Name.Name, v.decl.Params, v.env, false}
+	case *importValue:
+		return &signature{v.decl.Name.Name, v.decl.Params, v.env, false}
 	case *recipe:
 		return v.args.sig
 	}

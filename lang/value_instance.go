@@ -101,6 +101,7 @@ type cell struct {
 // store collects the leaves that instances make, in order.
 type store struct {
 	leaves []*cell
+	made   []made // every instance, in the order of completion
 	acc    bool
 	role   ir.LeafKind
 	paths  map[string]*cell

@@ -128,6 +128,8 @@ func (r *Run) start() error {
 		r.pending = r.from.Extra[extraPending]
 	} else if _, err := r.call(fnInit, nil); err != nil {
 		return err
+	} else if err := r.loadWeights(); err != nil {
+		return err
 	}
 	r.begin = Begin{Program: r.p.Name, From: r.step, Steps: r.steps, Batch: r.p.Train.Batch, Seed: r.seed, Out: r.o.Out}
 	return r.o.Observer.Begin(r.begin)

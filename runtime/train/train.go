@@ -89,14 +89,15 @@ var ErrInterrupted = errors.New("interrupted")
 // Run is a train block whose data has been opened: what can be wrong without computing
 // anything has been found. It belongs to one goroutine.
 type Run struct {
-	p     *ir.Program
-	o     Options
-	seed  uint64
-	steps int
-	data  *data.Dataset
-	evals []*evaluation
-	store *checkpoint.Store
-	from  *checkpoint.Checkpoint // to resume from, nil to begin anew
+	p      *ir.Program
+	o      Options
+	seed   uint64
+	steps  int
+	data   *data.Dataset
+	evals  []*evaluation
+	store  *checkpoint.Store
+	from   *checkpoint.Checkpoint // to resume from, nil to begin anew
+	begins *beginning             // what comes from files, nil for nothing
 
 	m          codegen.Machine
 	begin      Begin
@@ -117,7 +118,7 @@ func Open(p *ir.Program, o Options) (*Run, error) {
 		o.Observer = silent{}
 	}
 	r := &Run{p: p, o: o, savedStep: -1}
-	for _, stage := range []func() error{r.findCheckpoint, r.openDatasets, r.countSteps, r.openStore} {
+	for _, stage := range []func() error{r.findCheckpoint, r.findWeights, r.openDatasets, r.countSteps, r.openStore} {
 		if err := stage(); err != nil {
 			r.Close()
 			return nil, err
@@ -139,7 +140,7 @@ func (r *Run) Close() error {
 		errs = append(errs, r.store.Close())
 	}
 	r.from, r.store = nil, nil
-	return errors.Join(errs...)
+	return errors.Join(append(errs, r.closeWeights())...)
 }
 
 // openDatasets opens the data of the train block and of the evaluations.

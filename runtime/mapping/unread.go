@@ -1,0 +1,72 @@
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"vitc/ir/diag"
+	"vitc/runtime/weights"
+)
+
+// maxListed is how many tensors a message lists.
+const maxListed = 8
+
+// Unread lists the tensors of a file that nothing reads: neither what has been found, nor spare,
+// by their names, nor unused, by patterns in which `*` is any run of characters.
+func Unread(f weights.File, found []*Filled, spare, unused []string) []weights.Info {
+	read := map[string]bool{}
+	for _, name := range spare {
+		read[name] = true
+	}
+	for _, x := range found {
+		for _, name := range x.Read {
+			read[name] = true
+		}
+	}
+	var out []weights.Info
+	for _, t := range f.Tensors() {
+		if !read[t.Name] && !slices.ContainsFunc(unused, func(p string) bool { return Match(p, t.Name) }) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// Leftover reports tensors that nothing reads, nil where there are none: a model that leaves some of
+// a file's numbers out is not the model that they were trained in.
+func Leftover(f weights.File, left []weights.Info, pos diag.Pos) *diag.Diagnostic {
+	if len(left) == 0 {
+		return nil
+	}
+	d := &diag.Diagnostic{Code: CodeUnread, Pos: pos, Msg: fmt.Sprintf("nothing reads %d of the %d tensors of %s", len(left), len(f.Tensors()), f.Name()),
+		Fix: "a model that has these parts, lines of the import block for them, or their names in its list `unused`"}
+	for i, t := range left {
+		if i == maxListed {
+			d.Notes = append(d.Notes, diag.Note{Text: fmt.Sprintf("and %d more", len(left)-maxListed)})
+			break
+		}
+		d.Notes = append(d.Notes, diag.Note{Text: fmt.Sprintf("%s is %s", weights.Quote(t.Name), t)})
+	}
+	return d
+}
+
+// Match reports whether a pattern matches a name: `*` is any run of characters.
+func Match(pattern, name string) bool {
+	pieces := strings.Split(pattern, "*")
+	if len(pieces) == 1 {
+		return pattern == name
+	}
+	rest, ok := strings.CutPrefix(name, pieces[0])
+	if !ok {
+		return false
+	}
+	for _, p := range pieces[1 : len(pieces)-1] {
+		i := strings.Index(rest, p)
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+len(p):]
+	}
+	return strings.HasSuffix(rest, pieces[len(pieces)-1])
+}
