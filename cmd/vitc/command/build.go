@@ -15,16 +15,17 @@ import (
 type buildOptions struct {
 	source               driver.Source
 	output, emit, target string
+	partitioner          string // of a program for the devices of a topology
 	machine              driver.MachineOptions
 	json                 bool
 }
 
 // emits is what --emit takes: the bundle, or stages of a dump.
-var emits = []string{"bundle", "ir", "llvm", "asm", "object"}
+var emits = []string{"bundle", "ir", "llvm", "asm", "object", emitStableHLO}
 
 // build makes `vitc build`.
 func (a *app) build() *cobra.Command {
-	o := buildOptions{emit: emits[0]}
+	o := buildOptions{emit: emits[0], partitioner: driver.PartitionerVitc}
 	c := &cobra.Command{
 		Use:   "build FILE.vit [TRAIN]",
 		Short: "Compile a program into one file",
@@ -43,7 +44,8 @@ data in it start at the folder that it lies in.`,
 	}
 	outputFlag(c, &o.output, "write to this file (default FILE.vitb; for --emit, the standard output)")
 	choiceFlag(c, &o.emit, "emit", emits, "what to write: "+strings.Join(emits, ", "))
-	targetFlag(c, &o.target)
+	devicesFlag(c, &o.target)
+	choiceFlag(c, &o.partitioner, "partitioner", driver.Partitioners(), "who divides a program over the devices of a topology: vitc (this compiler), xla (XLA's Shardy)")
 	isaFlag(c, &o.machine.ISA)
 	setFlag(c, &o.source.Params)
 	planFlag(c, &o.source)
@@ -53,6 +55,9 @@ data in it start at the folder that it lies in.`,
 
 func (a *app) buildFile(ctx context.Context, o buildOptions) error {
 	file := o.source.File
+	if driver.IsPod(o.target) {
+		return a.buildPod(o)
+	}
 	if o.emit != emits[0] {
 		return a.dumpStage(ctx, driver.DumpRequest{Source: o.source, Stage: o.emit, Target: o.target, Machine: o.machine}, o.output)
 	}

@@ -28,6 +28,12 @@ func targetFlag(c *cobra.Command, to *string) {
 	choiceFlag(c, to, "target", names, "what to compile for: "+targetDocs())
 }
 
+// devicesFlag is targetFlag for a command that takes the devices of a topology too.
+func devicesFlag(c *cobra.Command, to *string) {
+	*to = driver.Auto
+	c.Flags().StringVar(to, "target", *to, "what to compile for: "+targetDocs()+", or devices such as tpu:v4:8x8x16")
+}
+
 func targetDocs() string {
 	docs := []string{driver.Auto + " (the fastest that this machine has)"}
 	for _, t := range driver.Targets() {
