@@ -18,6 +18,7 @@ const (
 	CodeIR         = "V0705" // IR text does not parse or verify, or is not yet what a pass needs
 	CodeTrain      = "V0706" // the program has no such train block, or several to choose from
 	CodeMemory     = "V0707" // the program does not fit the machine's memory
+	CodeONNX       = "V0708" // an ONNX model cannot say what the program computes
 	CodeXLA        = "V0709" // a program has no StableHLO, or XLA refused it
 	CodePlanMemory = "V0507" // the program does not fit the devices of its plan
 	CodePlan       = "V0508" // no such plan, or several to choose from

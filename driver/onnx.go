@@ -15,9 +15,6 @@ import (
 	"vitc/runtime/train"
 )
 
-// CodeONNX is the code of what an ONNX model cannot say.
-const CodeONNX = "V0708"
-
 // ONNXRequest says what becomes an ONNX model.
 type ONNXRequest struct {
 	Source         // Block may name a train block or a model

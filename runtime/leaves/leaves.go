@@ -25,7 +25,7 @@ const KeyClasses = "classes"
 type File struct {
 	*safetensors.File
 	Classes []string // names of the classes by number, nil where the file does not say
-	root    string // what the names of the file's only model begin with, "" where there are several
+	root    string   // what the names of the file's only model begin with, "" where there are several
 }
 
 // Open opens a file, or the latest whole checkpoint of a folder. The caller closes it.
