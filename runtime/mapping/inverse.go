@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -14,12 +15,48 @@ import (
 )
 
 // Inverse lays leaves out as the file has them that their fills would read: each line is turned
-// round. Of a sum, the first term takes the leaf's value; the others become -0 where no line gives
+// round. Of alternatives the first is, unless it leaves numbers of a tensor open that another
+// fills. Of a sum, the first term takes the leaf's value; the others become -0 where no line gives
 // them numbers, the one value that changes no bit of a sum. leaf gives a leaf's numbers.
 func Inverse(fills []ir.Fill, leaf func(ir.Fill) ([]float32, error)) ([]weights.Tensor, error) {
+	ways := make([]ir.Fill, len(fills))
+	copy(ways, fills)
+	for {
+		out, err := inverted(ways, leaf)
+		var open *openError
+		if !errors.As(err, &open) || !open.tryNext(ways) {
+			return out, err
+		}
+	}
+}
+
+// openError says that a tensor would have numbers that no line gives.
+type openError struct {
+	*diag.Diagnostic
+	tensor string
+}
+
+// Unwrap returns the diagnostic.
+func (e *openError) Unwrap() error { return e.Diagnostic }
+
+// tryNext drops the first way of a leaf that has another, of those that write the tensor.
+func (e *openError) tryNext(fills []ir.Fill) bool {
+	for i, f := range fills {
+		writes := false
+		f.Ways[0].Value.Walk(func(w *ir.Weight) { writes = writes || slices.Contains(w.Names, e.tensor) })
+		if writes && len(f.Ways) > 1 {
+			fills[i].Ways = f.Ways[1:]
+			return true
+		}
+	}
+	return false
+}
+
+// inverted turns the first way of every fill round.
+func inverted(fills []ir.Fill, leaf func(ir.Fill) ([]float32, error)) ([]weights.Tensor, error) {
 	x := &inverter{tensors: map[string]*target{}}
 	for _, f := range fills {
-		if err := x.sizes(f.Ways[0].Value, f, axesOf(f)); err != nil {
+		if err := x.sizes(f.Ways[0].Value, axesOf(f)); err != nil {
 			return nil, turned(f, err)
 		}
 	}
@@ -72,7 +109,7 @@ func turned(f ir.Fill, err error) error {
 
 // sizes goes down a line with the axes of its value, as far as they are known, and notes the shapes
 // of the tensors that it reads.
-func (x *inverter) sizes(w *ir.Weight, f ir.Fill, l []ir.Dim) error {
+func (x *inverter) sizes(w *ir.Weight, l []ir.Dim) error {
 	switch w.Op {
 	case ir.WeightLoad:
 		for _, name := range w.Names {
@@ -115,7 +152,7 @@ func (x *inverter) sizes(w *ir.Weight, f ir.Fill, l []ir.Dim) error {
 		return &fault.Error{Msg: fmt.Sprintf("a line with `%s` cannot be turned round", w.Op), Expected: "loads, indices, slices, renames, splits and sums of two"}
 	}
 	for _, in := range w.In {
-		if err := x.sizes(in, f, l); err != nil {
+		if err := x.sizes(in, l); err != nil {
 			return err
 		}
 	}
@@ -282,7 +319,7 @@ func (x *inverter) finish() ([]weights.Tensor, error) {
 	var out []weights.Tensor
 	for _, t := range x.order {
 		if i := slices.Index(t.written, 0); i >= 0 {
-			return nil, &diag.Diagnostic{Code: CodeInverse, Msg: fmt.Sprintf("no line gives number %d of tensor %q", i, t.name), Expected: "lines that fill the whole tensor " + showDims(t.dims)}
+			return nil, &openError{&diag.Diagnostic{Code: CodeInverse, Msg: fmt.Sprintf("no line gives number %d of tensor %q", i, t.name), Expected: "lines that fill the whole tensor " + showDims(t.dims)}, t.name}
 		}
 		out = append(out, weights.Tensor{Name: t.name, Shape: t.shape, Data: t.data})
 	}
