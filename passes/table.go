@@ -13,7 +13,7 @@ var table []Pass
 // The parts that pipelines are made of: what every target needs, and what lays a program out over
 // the devices of a plan, if there is one.
 var (
-	common = []string{"simplify", "autodiff", "simplify", "precision", "simplify"}
+	common = []string{"simplify", "micro", "autodiff", "simplify", "precision", "simplify"}
 	spmd   = []string{"order", "propagate", "partition"}
 )
 
@@ -27,7 +27,9 @@ var pipelines = map[string][]string{
 func init() {
 	table = []Pass{
 		{Name: "simplify", Doc: "fold constants, share equal values, drop what is not used", Run: simplify},
-		{Name: "autodiff", Doc: "replace grad by the reverse-mode gradient", Phase: ir.Differentiated, Run: autodiff},
+		{Name: "micro", Doc: "take the gradient in slices of the batch, as many as the plan says", Run: micro},
+		{Name: "autodiff", Doc: "replace grad by the reverse-mode gradient", Phase: ir.Differentiated, Run: autodiff,
+			After: map[string]string{"micro": "slices are cut before gradients are written"}},
 		{Name: "precision", Doc: "let real be f32 or bf16, as the train block says", Run: precision,
 			After: map[string]string{"autodiff": "gradients of real values are real"}},
 		{Name: "order", Doc: "take sums over examples in chunks and by pairs, where they are to be the same on any devices", Run: order, Needs: differentiated},

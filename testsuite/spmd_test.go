@@ -17,7 +17,7 @@ import (
 )
 
 // onePasses are those of one device.
-var onePasses = []string{"simplify", "autodiff", "simplify", "precision", "simplify"}
+var onePasses = []string{"simplify", "micro", "autodiff", "simplify", "precision", "simplify"}
 
 // meshPasses lay a program out over a plan's mesh.
 var meshPasses = []string{"order", "propagate", "partition"}
