@@ -105,7 +105,12 @@ func greyLine(dst []byte, src image.Image, x, y int) {
 
 // colourLine has a way of its own for what JPEG gives, whose general one allocates.
 func colourLine(dst []byte, src image.Image, x, y int) {
-	if ycc, ok := src.(*image.YCbCr); ok {
+	ycc, ok := src.(*image.YCbCr)
+	switch {
+	case ok && halved(ycc):
+		chromaLine(dst, ycc, y)
+		return
+	case ok:
 		for i := 0; i < len(dst); i += 3 {
 			c := ycc.YCbCrAt(x+i/3, y)
 			dst[i], dst[i+1], dst[i+2] = color.YCbCrToRGB(c.Y, c.Cb, c.Cr)
