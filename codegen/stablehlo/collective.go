@@ -70,12 +70,15 @@ func (e *emitter) place(over []string) value {
 		id = e.convert(e.op(u, "stablehlo.partition_id : %s", u), i32)
 		e.scope.constants["device"] = id
 	}
-	at := e.constant(t, 0)
-	for _, name := range over {
+	var at value
+	for k, name := range over {
 		i := e.o.Mesh.Axis(name)
 		n := e.constant(t, float64(e.o.Mesh[i].Size))
-		index := e.binary("divide", id, e.constant(t, float64(e.o.Mesh[i+1:].Devices())))
-		at = e.binary("add", e.binary("multiply", at, n), e.binary("remainder", index, n))
+		index := e.binary("remainder", e.binary("divide", id, e.constant(t, float64(e.o.Mesh[i+1:].Devices()))), n)
+		if k > 0 {
+			index = e.binary("add", e.binary("multiply", at, n), index)
+		}
+		at = index
 	}
 	e.scope.constants[key] = at
 	return at

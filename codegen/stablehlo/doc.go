@@ -8,5 +8,6 @@
 // Numbers: every value has its dtype of the IR, so XLA may keep more bits between two ops but
 // never fewer. Sums of narrow floats are made in f32 and rounded once, as the IR says; products
 // of f32 ask for full precision, which an accelerator's matrix unit does not give by itself.
-// Random bits are computed by our own generator in u32 arithmetic, the same for every target.
+// Maxima of a NaN are NaN, as StableHLO has it; XLA:CPU keeps to that when it compiles with
+// xla_cpu_enable_fast_min_max=false only. Random bits are computed by our own generator in u32 arithmetic, the same for every target.
 package stablehlo
