@@ -7,7 +7,7 @@ SHELL  := /bin/bash
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build run setup test lint fuzz-short clean help
+.PHONY: build run setup xla test lint fuzz-short clean help
 
 help: ## say what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,9 @@ build: ## compile vitc to bin/vitc
 
 setup: ## install libLLVM where it is missing; without it vitc interprets, which is slow
 	@scripts/setup-llvm.sh || echo "setup: no libLLVM; vitc will interpret, which is slow"
+
+xla: ## fetch PJRT plugins: XLA for the CPU (--target xla) and the TPU compiler
+	@scripts/setup-xla.sh
 
 run: build setup ## train FILE (examples/fashion.vit), then evaluate it
 	bin/vitc run $(FILE)
