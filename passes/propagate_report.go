@@ -30,11 +30,10 @@ func (s *scope) replicated(op *ir.Op, v *view, i int) {
 	}
 	for d, fs := range v.in[i] {
 		axes := axesOf(s.p.homes.dims[x], d)
-		for _, f := range fs {
-			if len(axes) > 0 && !v.admits(s.p.mesh, f, axes) {
-				s.p.c.Note(gathered(op, x.Type, d, axes, s.p.mesh))
-				return
-			}
+		cuts := func(f int) bool { return v.admits(s.p.mesh, f, axes) } // one factor of a joined dim is enough
+		if len(axes) > 0 && len(fs) > 0 && !slices.ContainsFunc(fs, cuts) {
+			s.p.c.Note(gathered(op, x.Type, d, axes, s.p.mesh))
+			return
 		}
 	}
 }
