@@ -22,6 +22,23 @@ type Bundle struct {
 	Plan    *Plan
 	Objects []Object
 	IR      string // the scheduled module's text
+	Parts   []Part // of a program compiled by another compiler, for machines elsewhere
+}
+
+// Part is a file inside a bundle. Names of the parts that there are stand in package driver.
+type Part struct {
+	Name string
+	Data []byte
+}
+
+// Part finds a part, nil if there is none of the name.
+func (b *Bundle) Part(name string) []byte {
+	for _, p := range b.Parts {
+		if p.Name == name {
+			return p.Data
+		}
+	}
+	return nil
 }
 
 // Object is a relocatable object and the kernels that it defines.
@@ -64,6 +81,7 @@ const (
 	sectionPlan     = "plan"     // JSON
 	sectionObjects  = "objects"  // see encodeObjects
 	sectionIR       = "ir"       // text
+	sectionParts    = "parts"    // left out where there are none; see encodeParts
 )
 
 var le = binary.LittleEndian
@@ -90,6 +108,9 @@ func (b *Bundle) Encode(w io.Writer) error {
 		return fmt.Errorf("encoding the plan: %w", err)
 	}
 	secs := []section{{sectionManifest, m}, {sectionPlan, p}, {sectionObjects, encodeObjects(b.Objects)}, {sectionIR, []byte(b.IR)}}
+	if len(b.Parts) > 0 {
+		secs = append(secs, section{sectionParts, encodeParts(b.Parts)})
+	}
 	if _, err := w.Write(header(secs)); err != nil {
 		return err
 	}
@@ -197,6 +218,11 @@ func Decode(data []byte) (*Bundle, error) {
 		return nil, &FormatError{sectionManifest, secs[sectionManifest].at, "holds no program", fixDamaged}
 	}
 	b.Target, b.ISA = plan.Target, plan.ISA
+	if s, ok := secs[sectionParts]; ok {
+		if b.Parts, err = decodeParts(s.data); err != nil {
+			return nil, &FormatError{sectionParts, s.at, err.Error(), fixDamaged}
+		}
+	}
 	return b, nil
 }
 

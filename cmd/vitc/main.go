@@ -6,9 +6,11 @@ import (
 
 	"vitc/cmd/vitc/command"
 	"vitc/codegen/llvm/toolchain"
+	"vitc/runtime/pjrt/aot"
 )
 
 func main() {
 	toolchain.MaybeServe() // a compile child never comes back from here
+	aot.MaybeServe()
 	os.Exit(command.Main(os.Args[1:]))
 }

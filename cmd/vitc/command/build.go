@@ -56,7 +56,7 @@ data in it start at the folder that it lies in.`,
 func (a *app) buildFile(ctx context.Context, o buildOptions) error {
 	file := o.source.File
 	if driver.IsPod(o.target) {
-		return a.buildPod(o)
+		return a.buildPod(ctx, o)
 	}
 	if o.emit != emits[0] {
 		return a.dumpStage(ctx, driver.DumpRequest{Source: o.source, Stage: o.emit, Target: o.target, Machine: o.machine}, o.output)
