@@ -59,7 +59,8 @@ func footprint(p *ir.Program, plan *ir.Plan) (*Footprint, diag.List, error) {
 	o.After = func(name string, m *ir.Module, _ bool) {
 		if name == "partition" {
 			step, loss := described(m)
-			f.Kept = int64(kept(step.Body, forward(step.Body, loss)))
+			r, out := inSlice(step.Body, loss)
+			f.Kept = int64(kept(r, forward(r, out)))
 		}
 	}
 	if err := runPasses(m, passes.Pipeline(nativeTarget), o); err != nil {
@@ -69,6 +70,17 @@ func footprint(p *ir.Program, plan *ir.Plan) (*Footprint, diag.List, error) {
 	f.largest(m)
 	f.Fits = f.Capacity == 0 || f.Peak+f.Reserve <= f.Capacity
 	return f, notes, nil
+}
+
+// inSlice is where a step's forward pass is, and its loss: in the loop over the slices of a batch, if
+// there is one, where a slice's forward and backward pass are followed by the next one's.
+func inSlice(r *ir.Region, loss *ir.Value) (*ir.Region, *ir.Value) {
+	for _, op := range r.Ops {
+		if a, ok := op.Attrs.(*ir.ScanAttrs); ok && a.Label == passes.SliceLabel {
+			return op.Body, op.Body.Yield[0]
+		}
+	}
+	return r, loss
 }
 
 // gradients names the parameters that have a gradient in a module as built.

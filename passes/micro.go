@@ -10,6 +10,9 @@ import (
 // CodeMeet: examples meet where a step in microbatches would keep them apart.
 const CodeMeet = "V0509"
 
+// SliceLabel is the label of the loop over slices; its first carry is the loss.
+const SliceLabel = "micro"
+
 // micro takes the gradient of a step in slices of its batch, one after the other, where the plan
 // says so: a scan around forward and backward pass whose carries are the loss and, in f32, the
 // gradients. It changes no number but the order of sums.
@@ -145,7 +148,7 @@ func (s *slicing) scan(before []*ir.Op, grad *ir.Op) []*ir.Value {
 		s.mine[v] = s.body.Param(v.Name, s.sliceType(v))
 	}
 	s.turn = s.body.Param("slice", ir.T(ir.I32))
-	in = append(in, b.Iota(ir.T(ir.I32, ir.Dim{Label: "micro", Size: s.n}), 0))
+	in = append(in, b.Iota(ir.T(ir.I32, ir.Dim{Label: SliceLabel, Size: s.n}), 0))
 	s.clone(before)
 	if s.failed {
 		return nil
@@ -162,7 +165,7 @@ func (s *slicing) scan(before []*ir.Op, grad *ir.Op) []*ir.Value {
 	}
 	s.body.Region.Yield = next
 	in = append(in, s.body.Region.Close()...)
-	a := ir.ScanAttrs{Length: s.n, Label: "micro", Carry: len(sums), Each: len(s.cut) + 1}
+	a := ir.ScanAttrs{Length: s.n, Label: SliceLabel, Carry: len(sums), Each: len(s.cut) + 1}
 	return b.Scan(a, in, s.body.Region)
 }
 

@@ -93,7 +93,7 @@ func (s *slicing) draw(b *ir.Builder, c *ir.Op, of *ir.Value) *ir.Value {
 		}
 		add(d.Label, at.major, step*at.minor*s.batch, zero)
 		add(d.Label, s.batch/s.n, step*at.minor*s.n, zero)
-		add("micro", 1, step*at.minor, b.Cast(s.turn, ir.U32))
+		add(SliceLabel, 1, step*at.minor, b.Cast(s.turn, ir.U32))
 		add(d.Label, at.minor, step, zero)
 	}
 	c.Attrs, c.In = &ir.RngAttrs{Strides: moved}, append(slices.Clone(c.In[:2]), from...)
@@ -136,5 +136,5 @@ func (s *slicing) split(v *ir.Value) *ir.Value {
 		r.In[0] = append(r.In[0], slices.Concat(major, ir.DimFactors{own, 0}, minor))
 		r.Out[0] = append(r.Out[0], slices.Concat(major, ir.DimFactors{own}, minor))
 	}
-	return s.outer.Rearrange(v, r, append([]ir.Dim{{Label: "micro", Size: s.n}}, t.Dims...))
+	return s.outer.Rearrange(v, r, append([]ir.Dim{{Label: SliceLabel, Size: s.n}}, t.Dims...))
 }

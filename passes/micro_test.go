@@ -128,6 +128,18 @@ func TestMicroViT(t *testing.T) {
 	}
 }
 
+// A step in slices goes through the whole pipeline of the CPU: a loop in a loop, and state in place.
+func TestMicroPlanned(t *testing.T) {
+	c := irtest.ViT{Batch: 8, Tokens: 3, Patch: 2, Width: 4, Heads: 2, Depth: 2, Classes: 3}
+	args := vitArgs(c.Step().Funcs[0], c.Classes)
+	want := run(t, c.Step(), args, passes.Pipeline("cpu")...)
+	m := c.Step()
+	if err := passes.Run(m, passes.Pipeline("cpu"), passes.Options{Config: micro(2)}); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, want, run(t, m, args), 1e-12)
+}
+
 // Draws and positions in a loop are those of the whole batch, wherever the examples lie in them.
 func TestMicroDraws(t *testing.T) {
 	const text = `ir built
