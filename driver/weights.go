@@ -7,6 +7,7 @@ import (
 
 	"vitc/ir"
 	"vitc/ir/diag"
+	"vitc/ir/interp"
 	"vitc/lang"
 	"vitc/runtime/fault"
 	"vitc/runtime/leaves"
@@ -73,16 +74,43 @@ func ImportWeights(s *Sources, q Weights) (*ImportReport, error) {
 	if q.Out == "" {
 		return r, nil
 	}
+	initial, err := initialValues(block)
+	if err != nil {
+		return nil, err
+	}
 	var out []weights.Tensor
 	for _, x := range found {
-		data, err := x.Value()
-		if err != nil {
-			return nil, fault.Diagnostic(err, mapping.CodeFile, x.Way.Pos)
+		data := initial[x.Leaf]
+		if x.Way.Value != nil {
+			if data, err = x.Value(); err != nil {
+				return nil, fault.Diagnostic(err, mapping.CodeFile, x.Way.Pos)
+			}
 		}
 		out = append(out, weights.Tensor{Name: x.Leaf, Shape: x.Type.Shape(), Data: data})
 	}
 	meta := map[string]string{keyImport: block.Name + " of " + filepath.Base(q.File)}
 	return r, written(weights.WriteFile(q.Out, meta, out))
+}
+
+// initialValues computes what leaves begin with that the file need not have, for the seed 0.
+func initialValues(block *ir.Import) (map[string][]float32, error) {
+	out := map[string][]float32{}
+	if block.Init == nil {
+		return out, nil
+	}
+	seed := interp.New(ir.T(ir.U32, ir.Dim{Label: "word", Size: 2}))
+	values, err := interp.Run(block.Init, []*interp.Tensor{seed}, interp.Options{})
+	if err != nil {
+		return nil, &InternalError{Err: err}
+	}
+	for i, v := range values {
+		data := make([]float32, len(v.F))
+		for k, x := range v.F {
+			data[k] = float32(x)
+		}
+		out[block.Init.Results[i].Name] = data
+	}
+	return out, nil
 }
 
 func written(err error) error {
@@ -180,7 +208,7 @@ func ExportWeights(s *Sources, q Weights) (*ImportReport, error) {
 	r := &ImportReport{File: q.File, Block: block.Name, Model: block.Root, Out: q.Out}
 	for _, fill := range block.Fills {
 		row := ImportRow{Leaf: fill.Leaf, Type: fill.Type.String()}
-		fill.Ways[0].Value.Walk(func(w *ir.Weight) { row.From = append(row.From, w.Names...) })
+		fill.Ways[0].Walk(func(w *ir.Weight) { row.From = append(row.From, w.Names...) })
 		r.Leaves, r.Numbers = append(r.Leaves, row), r.Numbers+fill.Type.Size()
 	}
 	return r, written(weights.WriteFile(q.Out, map[string]string{"format": "pt"}, tensors))

@@ -27,6 +27,7 @@ type Import struct {
 	Name   string   // of the block
 	Root   string   // path of the model
 	Fills  []Fill   // one for each leaf of the model, in order
+	Init   *Func    // init(seed u32[2]) -> the leaves that a way may leave to their initialisers; nil: none
 	Unused []string // patterns of tensors that no model needs
 	Pos    diag.Pos
 }
@@ -41,10 +42,19 @@ type Fill struct {
 
 // Way is one way to a leaf's value. Where Turns are not empty the value is put together of one for
 // each of their turns, in row-major order, and load names a tensor for each.
+//
+// A way without Value leaves the leaf to its initialiser: the file need not have it.
 type Way struct {
 	Turns []Dim    `json:"turns,omitempty"`
-	Value *Weight  `json:"value"`
+	Value *Weight  `json:"value,omitempty"`
 	Pos   diag.Pos `json:"-"` // of the line
+}
+
+// Walk calls each with every node of the way's expression, operands first.
+func (w Way) Walk(each func(*Weight)) {
+	if w.Value != nil {
+		w.Value.Walk(each)
+	}
 }
 
 // WeightOp says what a Weight computes.

@@ -109,7 +109,10 @@ func (im *importer) fill(l *cell, root made, file string, free axes) (ir.Fill, b
 		return out, false
 	}
 	for _, x := range lines {
-		way, ok := im.weigher(l, root, x.captured, file, free).way(x.entry.Value)
+		way, ok := ir.Way{Pos: x.entry.Value.Pos()}, true
+		if !isInit(x.entry.Value) {
+			way, ok = im.weigher(l, root, x.captured, file, free).way(x.entry.Value)
+		}
 		if !ok {
 			return out, false
 		}
@@ -308,7 +311,7 @@ func ImportBlock(u *Unit, of, as, into string, o Options) (*ir.Import, diag.List
 	c := newChecker(u)
 	var out *ir.Import
 	c.guard(func() {
-		s, ok := c.modelsOf(of, o)
+		models, ok := c.modelsOf(of, o)
 		if !ok {
 			return
 		}
@@ -321,7 +324,7 @@ func ImportBlock(u *Unit, of, as, into string, o Options) (*ir.Import, diag.List
 			}
 		}
 		if im, ok := f.importNamed(as); ok {
-			out = im.of(s, into)
+			out = im.of(models, into)
 		}
 	})
 	if c.list.Errors() > 0 {
@@ -330,8 +333,8 @@ func ImportBlock(u *Unit, of, as, into string, o Options) (*ir.Import, diag.List
 	return out, c.list.Sorted()
 }
 
-// modelsOf instantiates a model or a train block, for its leaves.
-func (c *checker) modelsOf(of string, o Options) (*store, bool) {
+// modelsOf instantiates a model or a train block; its leaves are in the frame's store.
+func (c *checker) modelsOf(of string, o Options) (*frame, bool) {
 	if _, isModel := c.unit.root.decls[of].(*Model); !isModel {
 		decl, ok := c.findTrain(of)
 		if !ok {
@@ -341,17 +344,14 @@ func (c *checker) modelsOf(of string, o Options) (*store, bool) {
 		if !ok {
 			return nil, false
 		}
-		return t.model, true
+		return t.f, true
 	}
 	decl, ok := c.findModel(of)
 	if !ok {
 		return nil, false
 	}
 	_, f, ok := c.modelInstance(decl, o)
-	if !ok {
-		return nil, false
-	}
-	return f.store, true
+	return f, ok
 }
 
 // importNamed evaluates timm, or timm(root: "...").
@@ -383,7 +383,8 @@ func (f *frame) importNamed(as string) (*importer, bool) {
 }
 
 // of applies the block to the one instance of its module, or to that of a path.
-func (im *importer) of(s *store, into string) *ir.Import {
+func (im *importer) of(models *frame, into string) *ir.Import {
+	s := models.store
 	var roots []made
 	var paths []string
 	for _, x := range s.made {
@@ -402,13 +403,35 @@ func (im *importer) of(s *store, into string) *ir.Import {
 		return nil
 	}
 	out := &ir.Import{Name: im.decl.Name.Name, Root: paths[0], Unused: im.unused, Pos: im.decl.At}
+	var begin []*cell
 	for _, l := range s.leaves {
 		if !strings.HasPrefix(l.path, out.Root+".") {
 			continue
 		}
-		if fill, ok := im.fill(l, roots[0], "", nil); ok {
-			out.Fills = append(out.Fills, fill)
+		fill, ok := im.fill(l, roots[0], "", nil)
+		if !ok {
+			continue
+		}
+		out.Fills = append(out.Fills, fill)
+		if slices.ContainsFunc(fill.Ways, func(w ir.Way) bool { return w.Value == nil }) {
+			begin = append(begin, l)
 		}
 	}
+	if len(begin) > 0 {
+		out.Init = models.initials(begin)
+	}
 	return out
+}
+
+// initials builds a function of the initial values of some leaves, as lowerInit does of all.
+func (f *frame) initials(leaves []*cell) *ir.Func {
+	w := newLowering("init")
+	seed := w.arg(ir.RoleInput, "seed", ir.T(ir.U32, ir.Dim{Label: "word", Size: 2}))
+	w.s.fn.key = func(b *ir.Builder) *ir.Value { return fold(b, seed, ir.Literal(ir.U32, initStep)) }
+	for _, l := range leaves {
+		if v := f.initial(w.s, l); v != nil {
+			w.result(ir.RoleState, l.path, v)
+		}
+	}
+	return w.function(ir.F32)
 }

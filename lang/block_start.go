@@ -68,6 +68,9 @@ func (s *starter) fill(l *cell, e Expr) bool {
 		if !ok {
 			return false
 		}
+		if w.init {
+			way = ir.Way{Pos: way.Pos}
+		}
 		fill.Ways = append(fill.Ways, way)
 		alts = w.alts
 	}
@@ -180,8 +183,12 @@ func (s *starter) imported(w *weigher, i *startImport) (weight, bool) {
 	}
 	w.alts = max(w.alts, len(lines))
 	l := lines[min(w.alt, len(lines)-1)]
+	if isInit(l.entry.Value) { // the file need not have it
+		w.init = true
+		return weight{w: &ir.Weight{Op: ir.WeightNumber, Pos: i.call.At}, axes: w.leaf.allAxes()}, w.over(nil, i.call.At)
+	}
 	inner := i.im.weigher(w.leaf, root, l.captured, i.file, w.free)
-	x, ok := inner.weight(l.entry.Value)
+	x, ok := inner.fitting(l.entry.Value)
 	return x, ok && w.over(inner.turns, i.call.At)
 }
 
@@ -194,7 +201,7 @@ func (s *starter) importFile(i *startImport) ir.ImportFile {
 		if root, ok := s.model.rootOf(l, i.im.target); ok && !filled {
 			fill, _ := i.im.fill(l, root, i.file, nil)
 			for _, way := range fill.Ways {
-				way.Value.Walk(func(w *ir.Weight) { out.Spare = append(out.Spare, w.Names...) })
+				way.Walk(func(w *ir.Weight) { out.Spare = append(out.Spare, w.Names...) })
 			}
 		}
 	}

@@ -27,15 +27,22 @@ type weigher struct {
 	free   axes     // axes whose sizes the file says: those that are resized
 	alt    int      // which of the alternatives is evaluated, of those that there are
 	alts   int
+	init   bool // the alternative leaves the leaf to its initialiser
 	// load evaluates a call of a name that is none of the operations.
 	load func(w *weigher, e *Call) (weight, bool)
 }
 
-// way evaluates a line and compares its axes with the leaf's.
+// way evaluates a line.
 func (w *weigher) way(e Expr) (ir.Way, bool) {
+	x, ok := w.fitting(e)
+	return ir.Way{Turns: w.turns, Value: x.w, Pos: e.Pos()}, ok
+}
+
+// fitting evaluates an expression and compares its axes with the leaf's.
+func (w *weigher) fitting(e Expr) (weight, bool) {
 	x, ok := w.weight(e)
 	if !ok {
-		return ir.Way{}, false
+		return weight{}, false
 	}
 	var want axes
 	for _, a := range w.leaf.allAxes() {
@@ -43,14 +50,12 @@ func (w *weigher) way(e Expr) (ir.Way, bool) {
 			want = append(want, a)
 		}
 	}
-	for _, a := range want {
-		if !x.axes.has(a) || len(x.axes) != len(want) {
-			w.report(&diag.Diagnostic{Code: codeAxes, Pos: e.Pos(), Msg: fmt.Sprintf("the value has other axes than `%s`", w.leaf.path), Label: x.axes.sized(),
-				Expected: want.sized(), Notes: []diag.Note{{Pos: w.leaf.at, Text: "declared here"}}})
-			return ir.Way{}, false
-		}
+	if len(x.axes) == len(want) && want.subset(x.axes) {
+		return x, true
 	}
-	return ir.Way{Turns: w.turns, Value: x.w, Pos: e.Pos()}, true
+	w.report(&diag.Diagnostic{Code: codeAxes, Pos: e.Pos(), Msg: fmt.Sprintf("the value has other axes than `%s`", w.leaf.path), Label: x.axes.sized(),
+		Expected: want.sized(), Notes: []diag.Note{{Pos: w.leaf.at, Text: "declared here"}}})
+	return weight{}, false
 }
 
 // weight evaluates an expression.
@@ -222,7 +227,7 @@ func (w *weigher) indexItem(x weight, item *IndexItem) (weight, bool) {
 	a := x.axes[i]
 	out := &ir.Weight{Op: ir.WeightIndex, In: []*ir.Weight{x.w}, Axis: a.name, Pos: item.At}
 	var ok bool
-	if out.From, ok = w.position(item.From, a, 0); !ok {
+	if out.From, ok = w.position(item.From, 0, a.size-1); !ok {
 		return weight{}, false
 	}
 	rest := append(append(axes{}, x.axes[:i]...), x.axes[i+1:]...)
@@ -231,7 +236,7 @@ func (w *weigher) indexItem(x weight, item *IndexItem) (weight, bool) {
 	}
 	out.Op = ir.WeightSlice
 	if item.To != nil {
-		if out.To, ok = w.position(item.To, a, out.From+1); !ok {
+		if out.To, ok = w.position(item.To, out.From+1, a.size); !ok {
 			return weight{}, false
 		}
 	}
@@ -239,15 +244,22 @@ func (w *weigher) indexItem(x weight, item *IndexItem) (weight, bool) {
 	return weight{out, append(rest, a)}, true
 }
 
-func (w *weigher) position(e Expr, a axis, least int) (int, bool) {
+// position evaluates a position of an axis, or the end of a slice: from least to most, which is
+// negative where the axis has no size yet.
+func (w *weigher) position(e Expr, least, most int) (int, bool) {
 	v := w.eval(e)
 	n, ok := integer(v)
-	if ok && n >= least && (a.size == unsized || n <= a.size) {
+	if ok && n >= least && (most < 0 || n <= most) {
 		return n, true
 	}
-	if !isBad(v) {
-		w.report(&diag.Diagnostic{Code: codeRange, Pos: e.Pos(), Msg: fmt.Sprintf("no position of axis `%s`", a), Label: "this is " + describeValue(v), Expected: fmt.Sprintf("a whole number from %d", least)})
+	if isBad(v) {
+		return 0, false
 	}
+	d := &diag.Diagnostic{Code: codeRange, Pos: e.Pos(), Msg: "no such position", Label: "this is " + describeValue(v), Expected: fmt.Sprintf("a whole number from %d", least)}
+	if most >= 0 {
+		d.Expected += fmt.Sprintf(" to %d", most)
+	}
+	w.report(d)
 	return 0, false
 }
 

@@ -54,7 +54,8 @@ func (f *Files) Close() error {
 	return errors.Join(errs...)
 }
 
-// Filled is a leaf whose value has been found in a file: what the way reads fits the leaf.
+// Filled is a leaf whose value has been found in a file: what the way reads fits the leaf. A way without
+// an expression leaves the leaf to its initialiser.
 type Filled struct {
 	ir.Fill
 	Way     ir.Way
@@ -88,6 +89,9 @@ func Find(fills []ir.Fill, files *Files) ([]*Filled, diag.List) {
 func find(fill ir.Fill, files *Files) (*Filled, *diag.Diagnostic) {
 	var first *diag.Diagnostic
 	for _, way := range fill.Ways {
+		if way.Value == nil && first != nil && first.Code != CodeMissing {
+			break // what does not fit is there, and would be left out
+		}
 		f, d := try(fill, way, files)
 		if d == nil {
 			return f, nil
@@ -103,6 +107,9 @@ func find(fill ir.Fill, files *Files) (*Filled, *diag.Diagnostic) {
 }
 
 func try(fill ir.Fill, way ir.Way, files *Files) (*Filled, *diag.Diagnostic) {
+	if way.Value == nil {
+		return &Filled{Fill: fill, Way: way, Exact: true, files: files}, nil
+	}
 	s := &shaper{open: func(name string) (weights.File, error) {
 		f, err := files.Get(name)
 		if err != nil {

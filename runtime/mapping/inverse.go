@@ -17,10 +17,10 @@ import (
 // Inverse lays leaves out as the file has them that their fills would read: each line is turned
 // round. Of alternatives the first is, unless it leaves numbers of a tensor open that another
 // fills. Of a sum, the first term takes the leaf's value; the others become -0 where no line gives
-// them numbers, the one value that changes no bit of a sum. leaf gives a leaf's numbers.
+// them numbers, the one value that changes no bit of a sum. Leaves that the file need not have are
+// left out. leaf gives a leaf's numbers.
 func Inverse(fills []ir.Fill, leaf func(ir.Fill) ([]float32, error)) ([]weights.Tensor, error) {
-	ways := make([]ir.Fill, len(fills))
-	copy(ways, fills)
+	ways := slices.DeleteFunc(slices.Clone(fills), func(f ir.Fill) bool { return f.Ways[0].Value == nil })
 	for {
 		out, err := inverted(ways, leaf)
 		var open *openError
@@ -43,8 +43,8 @@ func (e *openError) Unwrap() error { return e.Diagnostic }
 func (e *openError) tryNext(fills []ir.Fill) bool {
 	for i, f := range fills {
 		writes := false
-		f.Ways[0].Value.Walk(func(w *ir.Weight) { writes = writes || slices.Contains(w.Names, e.tensor) })
-		if writes && len(f.Ways) > 1 {
+		f.Ways[0].Walk(func(w *ir.Weight) { writes = writes || slices.Contains(w.Names, e.tensor) })
+		if writes && len(f.Ways) > 1 && f.Ways[1].Value != nil {
 			fills[i].Ways = f.Ways[1:]
 			return true
 		}

@@ -57,6 +57,9 @@ func (r *Run) loadWeights() error {
 		average[leaf.Name] = leaf.Kind == ir.LeafEMA
 	}
 	for _, f := range r.begins.found {
+		if f.Way.Value == nil {
+			continue // as init left it
+		}
 		numbers, err := f.Value()
 		if err != nil {
 			return fault.Diagnostic(err, mapping.CodeFile, f.Way.Pos)

@@ -112,6 +112,9 @@ func (a *app) showImport(r *driver.ImportReport, err error, asJSON bool, way str
 
 func remarks(row driver.ImportRow) string {
 	var out []string
+	if len(row.From) == 0 {
+		out = append(out, "as initialised")
+	}
 	if row.Resized {
 		out = append(out, "resized")
 	}
