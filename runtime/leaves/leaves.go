@@ -117,7 +117,7 @@ func (f *File) missing(leaf ir.Leaf) error {
 	if near := diag.Nearest(leaf.Name, names); near != "" {
 		e.Found += ", the nearest " + near
 	}
-	e.Fix = "the checkpoint of this program; weights of another library's naming are brought in by an import block"
+	e.Fix = "the checkpoint of this program; vitc import brings weights of other libraries in"
 	return e
 }
 

@@ -11,6 +11,7 @@ import (
 	"vitc/runtime/data"
 	"vitc/runtime/fault"
 	"vitc/runtime/safetensors"
+	"vitc/runtime/weights"
 )
 
 // Input is one thing to predict from.
@@ -29,9 +30,9 @@ func (in Input) read(prep *data.Preparer, dst []byte) error {
 	return prep.Picture(in.file, dst)
 }
 
-// tensorExt ends the names of files that hold examples as they enter the model's fn, after the
+// tensorTypes end the names of files that hold examples as they enter the model's fn, after the
 // stages.
-const tensorExt = ".safetensors"
+var tensorTypes = []string{".safetensors", ".npy", ".npz"}
 
 // Find lists the inputs that files and folders stand for, in the order given; folders with all
 // that is in them, by the bytes of the names. In a folder, what is no picture is passed over,
@@ -50,7 +51,7 @@ func (r *Predictor) Find(paths []string) ([]Input, error) {
 				return nil, err
 			}
 			list = append(list, found...)
-		case strings.EqualFold(filepath.Ext(path), tensorExt):
+		case slices.Contains(tensorTypes, strings.ToLower(filepath.Ext(path))):
 			found, err := r.tensors(path)
 			if err != nil {
 				return nil, err
@@ -84,15 +85,15 @@ func walk(dir string) ([]Input, error) {
 	return list, err
 }
 
-// tensors reads the examples of a safetensors file: the tensor of the field's name, or its only
+// tensors reads the examples of a file of tensors: the one of the field's name, or its only
 // one, of one example or of many.
 func (r *Predictor) tensors(path string) ([]Input, error) {
-	f, err := safetensors.Open(path)
+	f, err := weights.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	t, ok := f.Lookup(r.field.Name)
+	t, ok := weights.Lookup(f, r.field.Name)
 	if all := f.Tensors(); !ok && len(all) == 1 {
 		t, ok = all[0], true
 	}

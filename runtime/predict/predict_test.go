@@ -147,7 +147,7 @@ func TestCancelled(t *testing.T) {
 func TestTensorInputs(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string, list ...safetensors.Tensor) string {
-		path := filepath.Join(dir, name+tensorExt)
+		path := filepath.Join(dir, name+".safetensors")
 		if err := safetensors.WriteFile(path, nil, list); err != nil {
 			t.Fatal(err)
 		}
@@ -163,15 +163,21 @@ func TestTensorInputs(t *testing.T) {
 	r := openProgram(t, 4)
 	many := write("many", tensor("image", safetensors.U8, 3, 2, 2), tensor("label", safetensors.I32, 3))
 	single := write("single", tensor("whatever", safetensors.U8, 2, 2))
-	list, err := r.Find([]string{many, single})
-	if err != nil || len(list) != 4 || list[2].Name != many+"[2]" || list[3].Name != single || !bytes.Equal(list[2].example, []byte{7, 7, 7, 7}) {
+	numpy := filepath.Join(dir, "pixels.npy")
+	header := "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 2, 2), }"
+	header += strings.Repeat(" ", 117-len(header)) + "\n"
+	if err := os.WriteFile(numpy, []byte("\x93NUMPY\x01\x00\x76\x00"+header+"\x01\x02\x03\x04"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	list, err := r.Find([]string{many, single, numpy})
+	if err != nil || len(list) != 5 || !bytes.Equal(list[4].example, []byte{1, 2, 3, 4}) || list[2].Name != many+"[2]" || list[3].Name != single || !bytes.Equal(list[2].example, []byte{7, 7, 7, 7}) {
 		t.Errorf("inputs %v, error %v", list, err)
 	}
 	for path, want := range map[string]string{
 		write("floats", tensor("image", safetensors.F32, 2, 2)):                      "does not fit the program: expected image: u8[row:2, col:2], or several of them, found F32[2 2]",
 		write("large", tensor("image", safetensors.U8, 3, 3)):                        "does not fit the program",
 		write("others", tensor("a", safetensors.U8, 2), tensor("b", safetensors.U8)): "no tensor image: found 2 others",
-		filepath.Join(dir, "absent"+tensorExt):                                       "cannot open",
+		filepath.Join(dir, "absent.safetensors"):                                     "cannot open",
 	} {
 		if _, err := r.Find([]string{path}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %s", path, err, want)

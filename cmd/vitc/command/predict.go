@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -42,7 +43,7 @@ func (a *app) predict() *cobra.Command {
 		Use:   "predict FILE INPUT...",
 		Short: "Classify pictures, or get their features",
 		Long: `Predict runs the ` + "`fn predict`" + ` of an eval block over pictures (.png, .jpg), folders of them with all
-that is in them, and tensors (.safetensors, the examples as u8). FILE is a program (.vit) or what
+that is in them, and tensors (.safetensors, .npy, .npz; the examples as u8). FILE is a program (.vit) or what
 vitc build made of one (.vitb). What is done to a picture is what the program says: the stages of the
 eval block's data, then the fn.
 
@@ -124,7 +125,6 @@ func (a *app) writePredictions(o *predictOptions, kept *predict.Collector) error
 type shownPrediction struct {
 	index   int
 	top     int // 0: all values as they are
-	share   bool
 	classes []string
 	json    bool
 }
@@ -132,7 +132,7 @@ type shownPrediction struct {
 // shownOutput finds what the flags ask for among the outputs, and the names of its classes.
 func (a *app) shownOutput(o *predictOptions, p *driver.Prediction) (*shownPrediction, error) {
 	outputs := p.Outputs()
-	s := &shownPrediction{top: o.top, json: o.json, share: outputs[0].Name == "probability"}
+	s := &shownPrediction{top: o.top, json: o.json}
 	var names []string
 	for i, out := range outputs {
 		if names = append(names, out.Name); o.features && out.Name == "features" {
@@ -196,19 +196,25 @@ func (s *shownPrediction) print(a *app, r predict.Row) error {
 		}{r.Name, list})
 	}
 	a.printf("%s\n", r.Name)
+	shares := areShares(values)
 	for _, c := range list {
 		name := c.Name
 		if name == "" {
 			name = fmt.Sprintf("class %d", c.Class)
 		}
-		a.printf("  %s  %s\n", s.number(values[c.Class]), name)
+		a.printf("  %s  %s\n", aligned(values[c.Class], shares), name)
 	}
 	return nil
 }
 
-// number prints a value with the same width whatever it is.
-func (s *shownPrediction) number(x float64) string {
-	if s.share {
+// areShares reports whether values can be probabilities, as softmax and sigmoid give them.
+func areShares(values []float64) bool {
+	return !slices.ContainsFunc(values, func(x float64) bool { return !(x >= 0 && x <= 1+1e-6) })
+}
+
+// aligned prints a value with the same width whatever it is.
+func aligned(x float64, share bool) string {
+	if share {
 		return fmt.Sprintf("%6.2f %%", 100*x)
 	}
 	return fmt.Sprintf("%10.4g", x)
