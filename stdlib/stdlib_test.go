@@ -6,7 +6,7 @@ import (
 )
 
 func TestNames(t *testing.T) {
-	want := []string{"augment", "loss", "metrics", "nn", "optim", "vit"}
+	want := []string{"augment", "loss", "metrics", "nn", "optim", "vit", "weights"}
 	if got := Names(); !slices.Equal(got, want) {
 		t.Errorf("names are %q, want %q", got, want)
 	}
