@@ -3,11 +3,12 @@
 GO     ?= go
 FILE   ?= examples/fashion.vit
 FUZZ   ?= 10s
+PYTHON ?= python3
 SHELL  := /bin/bash
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build run setup xla test lint fuzz-short clean help
+.PHONY: build run setup xla test oracle lint fuzz-short clean help
 
 help: ## say what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,6 +32,9 @@ lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted; fix: gofmt -w ."; exit 1; fi
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+
+oracle: build ## compare with other implementations; PYTHON has what oracle/README.md names
+	$(PYTHON) oracle/onnx_export.py bin/vitc
 
 fuzz-short: ## run every fuzz target for FUZZ (10s)
 	@set -e; for pkg in $$($(GO) list ./...); do \

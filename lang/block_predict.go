@@ -142,19 +142,7 @@ func (c *checker) modelProgram(decl *Model, o Options) *ir.Program {
 // untrained stands for the train block of a model that has none: an instance under the model's
 // name, in f32, with nothing to train it. It is nil after errors.
 func (c *checker) untrained(decl *Model, o Options) *trainer {
-	mv, args, ok := c.recipeOfModel(decl)
-	if !ok {
-		return nil
-	}
-	f := c.modelFrame(decl)
-	given, ok := f.overrides(decl.Name, o.Params)
-	if !ok {
-		return nil
-	}
-	if args = f.bind(f.signatureOf(mv), given, args); args == nil || !f.complete(args, decl.Name.At) {
-		return nil
-	}
-	inst, ok := f.instantiate(mv, args, decl.Value.Pos()).(*instance)
+	inst, f, ok := c.modelInstance(decl, o)
 	if !ok {
 		return nil
 	}
