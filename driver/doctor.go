@@ -17,6 +17,7 @@ type Facts struct {
 	Version VersionInfo   `json:"version"`
 	CPU     CPUFacts      `json:"cpu"`
 	LLVM    LLVMFacts     `json:"llvm"`
+	Plugins []PluginFacts `json:"plugins"`
 	Data    []FolderFact  `json:"data"`
 	Cache   FolderFact    `json:"cache"`
 	Targets []TargetFacts `json:"targets"`
@@ -63,7 +64,7 @@ type TargetFacts struct {
 
 // Examine finds the facts out.
 func Examine(ctx context.Context) Facts {
-	f := Facts{Version: ReadVersion(), CPU: cpuFacts(), LLVM: llvmFacts(ctx)}
+	f := Facts{Version: ReadVersion(), CPU: cpuFacts(), LLVM: llvmFacts(ctx), Plugins: pluginFacts()}
 	for _, dir := range data.DefaultSearch {
 		f.Data = append(f.Data, folderFact(dir))
 	}

@@ -13,6 +13,7 @@ import (
 	"vitc/ir"
 	"vitc/ir/diag"
 	"vitc/passes"
+	"vitc/runtime/xla"
 )
 
 // Built is a program that has been compiled for a target.
@@ -20,14 +21,16 @@ type Built struct {
 	Program *ir.Program // its module as the target wants it
 	Target  *Target
 	Bundle  *codegen.Bundle // nil for a target without code
+
+	whole map[string]xla.Signature // what the functions take and give, seen from outside the plan's devices
 }
 
 // Build takes a program through a target's passes and compiles it.
 func Build(ctx context.Context, p *ir.Program, t *Target, o MachineOptions) (*Built, error) {
+	b := &Built{Program: p, Target: t, whole: xla.Signatures(p.Module)}
 	if err := runPasses(p.Module, passes.Pipeline(t.Name), passOptions(t.Name, p.Chosen())); err != nil {
 		return nil, err
 	}
-	b := &Built{Program: p, Target: t}
 	if t.build == nil {
 		return b, nil
 	}
@@ -44,7 +47,7 @@ func (b *Built) Open(o MachineOptions) (codegen.Machine, error) {
 	if err := fits(b.Program, physicalMemory()); err != nil {
 		return nil, err
 	}
-	m, err := b.Target.open(b.Program, b.Bundle, o)
+	m, err := b.Target.open(b, o)
 	if err != nil {
 		return nil, cannotOpen(err)
 	}

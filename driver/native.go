@@ -24,8 +24,8 @@ var nativeRow = Target{
 	Doc:     "native code through LLVM",
 	Missing: nativeMissing,
 	build:   buildNative,
-	open: func(_ *ir.Program, b *codegen.Bundle, o MachineOptions) (codegen.Machine, error) {
-		return native.Open(b, native.Options{Threads: o.Threads})
+	open: func(b *Built, o MachineOptions) (codegen.Machine, error) {
+		return native.Open(b.Bundle, native.Options{Threads: o.Threads})
 	},
 }
 

@@ -22,8 +22,8 @@ type Target struct {
 	// build compiles a program that has been through the target's passes; nil where there is
 	// nothing to compile.
 	build func(context.Context, *ir.Program, MachineOptions) (*codegen.Bundle, error)
-	// open makes a program ready to run; b is what build made, nil where there is no build.
-	open func(p *ir.Program, b *codegen.Bundle, o MachineOptions) (codegen.Machine, error)
+	// open makes a program that has been built ready to run.
+	open func(b *Built, o MachineOptions) (codegen.Machine, error)
 }
 
 // MachineOptions say how a target compiles and runs.
@@ -39,10 +39,12 @@ var targets = []Target{
 		Name:    "ref",
 		Doc:     "interpreter, slow, needs nothing",
 		Missing: func() error { return nil },
-		open: func(p *ir.Program, _ *codegen.Bundle, _ MachineOptions) (codegen.Machine, error) {
-			return ref.Open(p)
+		open: func(b *Built, _ MachineOptions) (codegen.Machine, error) {
+			return ref.Open(b.Program)
 		},
 	},
+	xlaRow, // Auto never gets here: the interpreter needs nothing
+	cudaRow,
 }
 
 // Targets lists the targets, the fastest first.

@@ -70,7 +70,8 @@ func Table() []Pass { return table }
 
 // Pipeline names the passes that a target's code goes through.
 func Pipeline(target string) []string {
-	return slices.Clone(pipelines[target])
+	name, _, _ := strings.Cut(target, ":") // xla:cuda has the passes of xla
+	return slices.Clone(pipelines[name])
 }
 
 // Run takes the module through the named passes, verifying it before the first and after each.

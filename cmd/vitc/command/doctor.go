@@ -14,8 +14,8 @@ func (a *app) doctor() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this machine offers and what it lacks",
-		Long: `Doctor looks at the processor, the LLVM library that native code is compiled with, the data
-folders and the cache, and says what to do where something is missing.`,
+		Long: `Doctor looks at the processor, the LLVM library that native code is compiled with, the PJRT
+plugins through which XLA does, the data folders and the cache, and says what to do where something is missing.`,
 		Example: `  vitc doctor
   vitc doctor --json | jq .llvm.path`,
 		Args: between(0, 0, "none"),
@@ -39,6 +39,9 @@ func (a *app) printFacts(f driver.Facts) {
 	row("vitc", "%s, %s", f.Version.Version, f.Version.Platform)
 	row("cpu", "%s%s, %d cores, L1d %s, L2 %s, L3 %s", f.CPU.Level, extras(f.CPU), f.CPU.Cores, size(int64(f.CPU.L1D)), size(int64(f.CPU.L2)), size(int64(f.CPU.L3)))
 	a.printLLVM(f.LLVM, row)
+	for i, p := range f.Plugins {
+		a.printPlugin(map[bool]string{true: "plugins"}[i == 0], p, row)
+	}
 	row("data", "fashion-subset: built in")
 	for _, d := range f.Data {
 		if d.Found {
@@ -60,7 +63,7 @@ func (a *app) printFacts(f driver.Facts) {
 		if !t.Ready {
 			state = t.Why
 		}
-		row(map[bool]string{true: "targets"}[i == 0], "%-5s%s: %s", t.Name, t.Doc, state)
+		row(map[bool]string{true: "targets"}[i == 0], "%-9s%s: %s", t.Name, t.Doc, state)
 	}
 }
 
@@ -78,6 +81,20 @@ func (a *app) printLLVM(f driver.LLVMFacts, row func(string, string, ...any)) {
 		return
 	}
 	row("", "fix: %s", f.Fix)
+}
+
+// printPlugin prints a PJRT plugin in a line. Where none is found it says how to get one; --json
+// has the places that were looked at.
+func (a *app) printPlugin(name string, p driver.PluginFacts, row func(string, string, ...any)) {
+	if p.Path == "" {
+		row(name, "%s: not found (%s)", p.Doc, p.Fix)
+		return
+	}
+	version := p.Version
+	if version == "" {
+		version = "version not known"
+	}
+	row(name, "%s: %s, %s (%s)", p.Doc, version, p.Path, p.From)
 }
 
 func extras(c driver.CPUFacts) string {
