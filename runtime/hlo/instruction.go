@@ -67,6 +67,9 @@ func (r *reader) part(in *Instruction, f field) (err error) {
 		err = in.pair(f.data)
 	case 87:
 		in.Groups, err = readGroups(f.data)
+	case 92:
+		in.Groups = &Groups{}
+		in.Groups.grid, err = readRange(f.data)
 	case 93:
 		in.Groups, err = readMeshGroups(f.data)
 	}

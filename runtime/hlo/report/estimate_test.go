@@ -43,6 +43,15 @@ func TestY(t *testing.T) {
 		o, _ := json.Marshal(r.Parts)
 		t.Log(string(o))
 	}
-	t.Log(meta.R)
-	t.Log(meta.H)
+	r, err := New(m, Machine{Topology: top}, 1e15)
+	o, _ := json.MarshalIndent(r, "", " ")
+	if os.Getenv("PB") == "/tmp/rep/best" {
+		r.Collectives = r.Collectives[:5]
+		o, _ = json.MarshalIndent(r, "", " ")
+		os.WriteFile("/tmp/rep/best.report.json", o, 0o666)
+	}
+	t.Log(r.Memory.Arguments, r.Memory.Temporaries)
+	t.Log(string(j[len(j)-0:]))
+	t.Log(meta.R["step_s"])
+	t.Log(meta.H["step_s"])
 }

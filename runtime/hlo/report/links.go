@@ -14,13 +14,13 @@ type lane struct{ dim, direction int }
 
 // Transfer is what one collective moves.
 type Transfer struct {
-	Kind    string  // all-gather, reduce-scatter, ...
-	Axis    string  // of the mesh
-	Async   bool    // compute goes on meanwhile
-	Bytes   float64 // into each device
-	Seconds float64 // on the links
-	Exposed float64 // of those: compute waits
-	Hidden  float64
+	Kind    string  `json:"kind"`      // all-gather, reduce-scatter, ...
+	Axis    string  `json:"axis"`      // of the mesh, or dimensions of the torus
+	Async   bool    `json:"async"`     // compute goes on meanwhile
+	Bytes   float64 `json:"bytes"`     // into each device
+	Seconds float64 `json:"seconds"`   // on the links
+	Exposed float64 `json:"exposed_s"` // that compute waits
+	Hidden  float64 `json:"hidden_s"`
 	lanes   []lane
 }
 
