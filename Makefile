@@ -35,6 +35,12 @@ lint: ## gofmt, go vet, staticcheck
 
 oracle: build ## compare with other implementations; PYTHON has what oracle/README.md names
 	$(PYTHON) oracle/onnx_export.py bin/vitc
+	$(PYTHON) oracle/family.py testsuite/testdata/family --check
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; set -ex; \
+	  $(PYTHON) oracle/family.py $$folder; \
+	  VITC_FAMILY=$$folder $(GO) test ./testsuite -run TestFamily -count 1 -v; \
+	  $(PYTHON) oracle/focus.py $$folder $(FOCUS); \
+	  VITC_FOCUS=$$folder $(GO) test ./testsuite -run TestFocus -count 1 -v
 
 fuzz-short: ## run every fuzz target for FUZZ (10s)
 	@set -e; for pkg in $$($(GO) list ./...); do \

@@ -99,21 +99,21 @@ func checkProgram(t *testing.T, text string) {
 
 var (
 	declares   = regexp.MustCompile(`^(model|module|data|train|eval|fn|use) `)
-	setting    = regexp.MustCompile(`^(optimizer|rate|stages)\b`)
+	setting    = regexp.MustCompile(`^(optimizer|rate|stages|start)\b`)
 	keptInside = regexp.MustCompile(`^(let \w+ = (\w+\.)?[A-Z]|param |state |axis )`)
 )
 
 // programOf completes an example: declarations are a program, a setting stands in a train or
 // data block, and anything else in a module of a few axes.
 func programOf(example string) string {
-	const head = "edition 1\nuse vit, nn, loss, optim, augment, metrics\n\n"
+	const head = "edition 1\nuse vit, nn, loss, optim, augment, metrics, weights\n\n"
 	if declares.MatchString(example) {
 		return head + example + "\n"
 	}
 	if key := setting.FindString(example); key != "" {
-		settings := map[string]string{"optimizer": "optimizer: optim.AdamW", "rate": "rate: optim.flat(peak: 1e-3)", "stages": "stages: []"}
+		settings := map[string]string{"optimizer": "optimizer: optim.AdamW", "rate": "rate: optim.flat(peak: 1e-3)", "stages": "stages: []", "start": ""}
 		settings[key] = example
-		return head + strings.NewReplacer("OPTIMIZER", settings["optimizer"], "RATE", settings["rate"], "STAGES", settings["stages"]).Replace(trainExample)
+		return head + strings.NewReplacer("OPTIMIZER", settings["optimizer"], "RATE", settings["rate"], "STAGES", settings["stages"], "START", settings["start"]).Replace(trainExample)
 	}
 	var members, body []string
 	for _, line := range strings.Split(example, "\n") {
@@ -141,6 +141,7 @@ train example {
   steps: 100
   OPTIMIZER
   RATE
+  START
   fn (image: u8[batch, row, col, channel], label: i32[batch]) {
     mean(loss.softmax_xent(net(augment.pixels(image)), real(one_hot(label, net.classes)), over: classes))
   }

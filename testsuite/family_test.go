@@ -41,7 +41,7 @@ var family = []member{
 	{name: "hybrid", start: `"net.**": weights.timm(FILE)`},
 	{name: "hybrid_r26", start: `"net.**": weights.timm(FILE)`, large: true},
 	{name: "hf_vit", start: `"net.**": weights.transformers(FILE)`},
-	{name: "dinov2", start: `"net.head.**": init, "net.**": weights.dinov2(FILE)`, bare: true},
+	{name: "dinov2", start: `"net.**": weights.dinov2(FILE)`, bare: true},
 }
 
 // familyTail makes a program of a model: the loss of the references, and its outputs read out. With b1 of
@@ -148,6 +148,9 @@ func imported(t *testing.T, p *ir.Program, path string) map[string][]float32 {
 	}
 	out := map[string][]float32{}
 	for _, x := range found {
+		if x.Way.Value == nil && strings.HasPrefix(x.Leaf, "net.head.") {
+			continue // a head that the file does not have
+		}
 		if out[x.Leaf], err = x.Value(); err != nil {
 			t.Fatal(err)
 		}
@@ -172,6 +175,9 @@ func openFamily(t *testing.T, p *ir.Program, target string, weights map[string][
 	t.Cleanup(func() { m.Close() })
 	call(t, m, "init", map[string][]byte{"seed": make([]byte, 8)})
 	for _, fill := range p.Start.Fills {
+		if weights[fill.Leaf] == nil {
+			continue
+		}
 		data, err := mapping.Bytes(fill.Type.DType, weights[fill.Leaf])
 		if err != nil {
 			t.Fatal(err)
@@ -238,6 +244,9 @@ func (m member) gradients(t *testing.T, p *ir.Program, machine codegen.Machine) 
 	t.Helper()
 	want := imported(t, p, m.reference(t, "grads").Name())
 	for _, fill := range p.Start.Fills {
+		if want[fill.Leaf] == nil {
+			continue
+		}
 		bytes, err := machine.Leaf("opt." + fill.Leaf + ".m")
 		if err != nil {
 			t.Fatal(err)
