@@ -115,7 +115,7 @@ func (pod *PodProgram) lower() (diag.List, error) {
 	if err := runPasses(m, names, o); err != nil {
 		return notes, err
 	}
-	text, err := stablehlo.Emit(step, stablehlo.Options{Mode: mode, Mesh: pod.Plan.Mesh, Args: args, Results: results})
+	text, err := stablehlo.Emit(step, stablehlo.Options{Mode: mode, Mesh: pod.Plan.Mesh, Args: args, Results: results, Fences: true})
 	pod.Text = text
 	return notes, cannotEmit(err)
 }

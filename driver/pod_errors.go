@@ -52,8 +52,12 @@ func (pod *PodProgram) cannotCompile(err error) error {
 		Fix: "--emit stablehlo writes what it was given"}
 }
 
-// needed is what the TPU compiler says of a program that is too large.
-var needed = regexp.MustCompile(`Used ([0-9.]+)G of ([0-9.]+)G hbm`)
+// tooLarge is what the TPU compiler says of a program that is too large: bytes needed, and there
+// are.
+var tooLarge = regexp.MustCompile(`\(([0-9.]+)([KMGT])\) exceeds available HBM \(([0-9.]+)([KMGT])\)`)
+
+// binary are the units it counts in.
+var binary = map[string]float64{"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 // exhausted is the error of a program that the devices cannot hold, by the compiler's own plan of
 // memory.
@@ -61,15 +65,19 @@ func (pod *PodProgram) exhausted(msg string) error {
 	d := &diag.Diagnostic{Code: CodePlanMemory, Msg: fmt.Sprintf("%s does not fit %s under the plan %s", pod.Program.Name, pod.Topology.Target(), pod.Plan.Name), Pos: pod.Plan.Pos}
 	f := &Footprint{Capacity: pod.Topology.Chip.HBM, Peak: pod.Topology.Chip.HBM + 1}
 	f.Kept = f.Peak // all but a little of what is too much
-	if m := needed.FindStringSubmatch(msg); m != nil {
-		used, _ := strconv.ParseFloat(m[1], 64) // the pattern lets numbers through only
-		room, _ := strconv.ParseFloat(m[2], 64)
-		const g = 1 << 30
-		d.Label = fmt.Sprintf("%s too much on each device", gib(int64((used-room)*g)))
-		d.Expected = fmt.Sprintf("at most %s; found %s, by the TPU compiler", gib(int64(room*g)), gib(int64(used*g)))
+	if m := tooLarge.FindStringSubmatch(msg); m != nil {
+		need, room := inBytes(m[1], m[2]), inBytes(m[3], m[4])
+		d.Label = fmt.Sprintf("%s too much on each device", gib(need-room))
+		d.Expected = fmt.Sprintf("at most %s at one time beside the program and its arguments; found %s, by the TPU compiler", gib(room), gib(need))
 	} else {
 		d.Notes = append(d.Notes, diag.Note{Text: "the TPU compiler says: " + firstLine(msg)})
 	}
 	d.Fix = strings.Join(f.tries(pod.Program, pod.Plan), "; or ")
 	return d
+}
+
+// inBytes reads what tooLarge has matched.
+func inBytes(number, unit string) int64 {
+	x, _ := strconv.ParseFloat(number, 64) // a number without a sign: 0 where there is more than one point
+	return int64(x * binary[unit])
 }
