@@ -3,6 +3,7 @@ package driver
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"vitc/codegen/stablehlo"
 	"vitc/ir"
@@ -110,14 +111,19 @@ func (pod *PodProgram) lower() (diag.List, error) {
 	names := passes.Pipeline(xlaTarget)
 	mode := stablehlo.Manual
 	if pod.Partitioner == PartitionerXLA {
-		names, mode = names[:len(names)-1], stablehlo.Annotated // without partition, the last
+		names, mode = without(names, "partition"), stablehlo.Annotated
 	}
 	if err := runPasses(m, names, o); err != nil {
 		return notes, err
 	}
-	text, err := stablehlo.Emit(step, stablehlo.Options{Mode: mode, Mesh: pod.Plan.Mesh, Args: args, Results: results, Fences: true})
+	text, err := stablehlo.Emit(step, stablehlo.Options{Mode: mode, Mesh: pod.Plan.Mesh, Args: args, Results: results})
 	pod.Text = text
 	return notes, cannotEmit(err)
+}
+
+// without is a pipeline without one of its passes.
+func without(names []string, pass string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == pass })
 }
 
 // trainFlops are the FLOPs of a step's products as the field counts them: the backward pass has
