@@ -21,7 +21,7 @@ var (
 var pipelines = map[string][]string{
 	"ref": slices.Concat(common, spmd),
 	"cpu": slices.Concat(common, spmd, []string{"fuse", "memory"}),
-	"xla": slices.Concat(common, spmd), // XLA makes kernels and memory of its own
+	"xla": slices.Concat(common, spmd, []string{"fence"}), // XLA makes kernels and memory of its own
 }
 
 func init() {
@@ -41,6 +41,8 @@ func init() {
 			}},
 		{Name: "partition", Doc: "make the program of each device, with its collectives", Run: partition, Needs: differentiated,
 			After: map[string]string{"propagate": "sizes and collectives follow from shardings"}},
+		{Name: "fence", Doc: "keep XLA from making inside a product what is cheaper made once", Run: fence, Needs: differentiated,
+			After: map[string]string{"partition": "what is small on a device needs no fence"}},
 		{Name: "fuse", Doc: "group ops into kernels", Run: fuse, Needs: differentiated,
 			After: map[string]string{"precision": "a kernel's loads and stores have machine dtypes"}},
 		{Name: "memory", Doc: "give every value its place, and state its own again", Phase: ir.Scheduled, Run: memory, Needs: machineTyped,

@@ -24,9 +24,6 @@ type Options struct {
 	// Args and Results say how devices hold what the function takes and gives, one entry each;
 	// nil: as the types of the values say.
 	Args, Results []*ir.Sharding
-	// Fences: large values that products share are made once, as a TPU's compiler would not by
-	// itself; see fences.go.
-	Fences bool
 }
 
 // Error is a function that cannot be written.

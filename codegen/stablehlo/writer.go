@@ -25,7 +25,6 @@ type emitter struct {
 	listed   bytes.Buffer      // their definitions
 	channels int               // collectives so far
 
-	fenced map[*ir.Value]bool // values of the region being written that are made once
 }
 
 // scope is a region being written. Regions are closed, so nothing outside it is visible.
@@ -107,14 +106,9 @@ func (e *emitter) region(r *ir.Region, args []value) {
 	for i, p := range r.Params {
 		e.scope.values[p] = args[i]
 	}
-	outer := e.fenced
-	if e.fenced = nil; e.o.Fences {
-		e.fenced = e.fences(r)
-	}
 	for _, op := range r.Ops {
 		e.row(op)
 	}
-	e.fenced = outer
 }
 
 // row writes one op of the IR.
@@ -131,9 +125,6 @@ func (e *emitter) row(op *ir.Op) {
 	outer := e.loc
 	e.loc = e.locs.of(op.Pos)
 	for i, v := range write(e, op) {
-		if e.fenced[op.Out[i]] {
-			v = e.fence(v)
-		}
 		e.scope.values[op.Out[i]] = v
 	}
 	e.loc = outer

@@ -1,0 +1,193 @@
+package passes
+
+import (
+	"slices"
+
+	"vitc/ir"
+)
+
+// fence keeps XLA's compiler for TPUs from making, inside a product and once for each of its
+// tiles, what is cheaper to make once. Measured on a v4 with ViT-22B's shapes, as what a product
+// of 10 M cycles takes more:
+//
+//	a layer norm that several products read        fused 0.3 to 1.3 M each; made once 0.5 M
+//	a product that only another product reads      fused 3.6 M; apart 0.7 M
+//	sums along a long minor dim of a product       fused 2.1 M; apart 0.5 M
+//	a GELU that one product reads                  fused 0.2 M; made once 1.3 M: no fence
+//
+// Hence, in every region:
+//
+//  1. a value that pointwise ops make from statistics is fenced for its products if there are two
+//     of them or more;
+//  2. a product that is read by one product alone, directly or by way of pointwise ops, is fenced
+//     where that one reads it;
+//  3. a sum of products is fenced where something sums or compares it along a minor dim too long
+//     for a tile.
+//
+// What is small stays on the chip whatever is done, and is left alone.
+func fence(m *ir.Module, _ *Context) {
+	for _, f := range m.Funcs {
+		fenceRegion(f.Body)
+	}
+}
+
+const (
+	leastFenced = 1 << 20 // bytes: a smaller value never leaves the chip
+	longestTile = 512     // elements of a minor dim that a product's epilogue has at hand
+)
+
+// fencer decides for one region.
+type fencer struct {
+	users map[*ir.Value][]*ir.Op
+	kept  map[*ir.Value]bool // yielded, stacked, or bound to a loop: in memory anyway
+}
+
+func fenceRegion(r *ir.Region) {
+	f := &fencer{users: map[*ir.Value][]*ir.Op{}, kept: map[*ir.Value]bool{}}
+	for _, v := range slices.Concat(r.Yield, r.Stack) {
+		f.kept[v] = true
+	}
+	for _, op := range r.Ops {
+		for i, v := range op.In {
+			if !slices.Contains(op.In[:i], v) {
+				f.users[v] = append(f.users[v], op)
+			}
+			f.kept[v] = f.kept[v] || op.Body != nil
+		}
+		if op.Body != nil {
+			fenceRegion(op.Body)
+		}
+	}
+	b := &ir.Builder{Region: &ir.Region{}}
+	for _, op := range r.Ops {
+		b.Region.Ops = append(b.Region.Ops, op)
+		for _, v := range op.Out {
+			f.value(b, v)
+		}
+	}
+	r.Ops = b.Region.Ops
+}
+
+// value puts fences behind a value, each before the users that it is for.
+func (f *fencer) value(b *ir.Builder, v *ir.Value) {
+	if v.Type.Bytes() < leastFenced {
+		return
+	}
+	users := f.users[v]
+	products := slices.DeleteFunc(slices.Clone(users), func(op *ir.Op) bool { return !isProduct(op) })
+	switch {
+	case f.isSum(v) && slices.ContainsFunc(users, func(op *ir.Op) bool { return f.sumsAlong(op, v) }):
+		f.put(b, v, users, "sums along a long dim wait for the product")
+	case len(products) > 1 && normalised(v):
+		f.put(b, v, products, "made once for its products")
+	case len(products) == 1 && !f.kept[v] && f.nested(v):
+		f.put(b, v, products, "a product is not made inside another")
+	}
+}
+
+// put fences a value for some of its users.
+func (f *fencer) put(b *ir.Builder, v *ir.Value, users []*ir.Op, why string) {
+	b.Pos = v.Def.Pos
+	w := b.Emit(&ir.Op{Row: ir.Lookup("fence"), In: []*ir.Value{v}, Attrs: &ir.FenceAttrs{Why: why}}, nil)[0]
+	w.Name = v.Name
+	for _, op := range users {
+		for i, x := range op.In {
+			if x == v {
+				op.In[i] = w
+			}
+		}
+	}
+}
+
+func isProduct(op *ir.Op) bool { return op.Row.Name == "dot" && op.ProductFlops() > 0 }
+
+func pointwise(op *ir.Op) bool { return op != nil && op.Row.Class == ir.Pointwise }
+
+// nested reports whether a value is a product's, or made of one by pointwise ops, that nothing
+// else reads: then the compiler may compute it within the product that reads the value.
+func (f *fencer) nested(v *ir.Value) bool {
+	for d := v.Def; ; d = v.Def {
+		if d == nil || f.kept[v] || len(f.users[v]) > 1 && !f.onlyThrough(v) {
+			return false
+		}
+		if isProduct(d) {
+			return true
+		}
+		if !pointwise(d) {
+			return false
+		}
+		if v = f.largest(d); v == nil {
+			return false
+		}
+	}
+}
+
+// onlyThrough reports whether all readers of a value are pointwise: they are fused with it.
+func (f *fencer) onlyThrough(v *ir.Value) bool {
+	return !slices.ContainsFunc(f.users[v], func(op *ir.Op) bool { return !pointwise(op) })
+}
+
+// largest is the operand of a pointwise op that has its shape and comes from ops, nil if none.
+func (f *fencer) largest(op *ir.Op) *ir.Value {
+	for _, x := range op.In {
+		if x.Def != nil && x.Type.SameShape(op.Out[0].Type) && x.Def.Row.Name != "broadcast" {
+			return x
+		}
+	}
+	return nil
+}
+
+// isSum reports whether a value is a product or a sum of products that is added to no further.
+func (f *fencer) isSum(v *ir.Value) bool {
+	for _, op := range f.users[v] {
+		if op.Row.Name == "add" && slices.ContainsFunc(op.In, func(x *ir.Value) bool { return x != v && ofProducts(x) }) {
+			return false
+		}
+	}
+	return ofProducts(v)
+}
+
+// ofProducts reports whether a value is a product or a sum of products.
+func ofProducts(v *ir.Value) bool {
+	if v.Def == nil {
+		return false
+	}
+	if v.Def.Row.Name == "add" {
+		return ofProducts(v.Def.In[0]) && ofProducts(v.Def.In[1])
+	}
+	return isProduct(v.Def)
+}
+
+// sumsAlong reports whether an op, or what is made of it by pointwise ops, reduces the value's
+// minor dim, and that one is long.
+func (f *fencer) sumsAlong(op *ir.Op, v *ir.Value) bool {
+	n := v.Type.Rank()
+	if n == 0 || v.Type.Dims[n-1].Size <= longestTile {
+		return false
+	}
+	if op.Row.Name == "reduce" {
+		in := op.Rule.In[0]
+		return op.In[0].Type.SameShape(v.Type) && len(in[n-1]) > 0 && !op.Rule.Out[0].Has(in[n-1][0])
+	}
+	if !pointwise(op) || !op.Out[0].Type.SameShape(v.Type) {
+		return false
+	}
+	return slices.ContainsFunc(f.users[op.Out[0]], func(u *ir.Op) bool { return f.sumsAlong(u, v) })
+}
+
+// normalised reports whether pointwise ops make a value of statistics, broadcast.
+func normalised(v *ir.Value) bool {
+	seen := map[*ir.Value]bool{}
+	var look func(*ir.Value) bool
+	look = func(v *ir.Value) bool {
+		if seen[v] || v.Def == nil {
+			return false
+		}
+		seen[v] = true
+		if v.Def.Row.Name == "broadcast" {
+			return v.Def.In[0].Type.Rank() > 1 || v.Type.Rank() == 2 && v.Def.In[0].Type.Rank() == 1
+		}
+		return pointwise(v.Def) && slices.ContainsFunc(v.Def.In, look)
+	}
+	return pointwise(v.Def) && look(v)
+}
