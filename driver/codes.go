@@ -22,6 +22,7 @@ const (
 	CodeXLA        = "V0709" // a program has no StableHLO, or XLA refused it
 	CodeNoPlugin   = "V0710" // there is no PJRT plugin, or none that can be used
 	CodePluginDied = "V0711" // a PJRT plugin took its process down
+	CodeScheduled  = "V0716" // a scheduled program is damaged, or not for the machine named
 	CodePlanMemory = "V0507" // the program does not fit the devices of its plan
 	CodePlan       = "V0508" // no such plan, or several to choose from
 	CodeFormat     = "V0801" // a file is not in canonical form

@@ -205,8 +205,8 @@ func (c *Config) read(b []byte) {
 			N json.RawMessage `json:"n"`
 		} `json:"known_trip_count"`
 		Collective struct {
-			Emitter  string `json:"emitter"`
-			Debug    string `json:"debug"`
+			Emitter string `json:"emitter"`
+			Debug   string `json:"debug"`
 		} `json:"collective_algorithm_config"`
 	}
 	if len(b) == 0 || b[0] != '{' || json.Unmarshal(b, &j) != nil {

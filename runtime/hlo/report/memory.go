@@ -17,6 +17,16 @@ type Memory struct {
 	Temporaries float64  `json:"temporary_bytes"` // at the fullest moment
 	Peak        float64  `json:"peak_bytes"`      // both
 	Largest     []Buffer `json:"largest"`         // of those that are there at the fullest moment
+
+	Compiler *Assigned `json:"compiler,omitempty"` // what the compiler says, where it was asked
+}
+
+// Assigned is the compiler's own assignment, in bytes.
+type Assigned struct {
+	Arguments   int64 `json:"argument_bytes"`
+	Temporaries int64 `json:"temporary_bytes"`
+	Peak        int64 `json:"peak_bytes"`
+	Code        int64 `json:"code_bytes"`
 }
 
 // Buffer is one array in memory.

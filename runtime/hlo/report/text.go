@@ -23,6 +23,10 @@ func (r *Report) textMemory(b *strings.Builder) {
 	m := r.Memory
 	fmt.Fprintf(b, "\nmemory of a device: %s of %s at the fullest moment: arguments %s, temporaries %s\n",
 		size(m.Peak), size(m.Capacity), size(m.Arguments), size(m.Temporaries))
+	if c := m.Compiler; c != nil {
+		fmt.Fprintf(b, "  the compiler's own assignment: %s at its peak, arguments %s, temporaries %s, code %s\n",
+			size(float64(c.Peak)), size(float64(c.Arguments)), size(float64(c.Temporaries)), size(float64(c.Code)))
+	}
 	t := table{right: []bool{true, false, false, false, false}}
 	for _, x := range m.Largest {
 		kind := "temporary"
