@@ -109,13 +109,13 @@ func TestGolden(t *testing.T) {
 			t.Errorf("the page reaches out: %s", outside)
 		}
 	}
-	if n := strings.Count(page.String(), "<rect"); n < 50 {
+	if n := strings.Count(page.String(), "<rect"); n < 30 {
 		t.Errorf("the page draws %d instructions", n)
 	}
 	var parsed struct {
 		Events []traceEvent `json:"traceEvents"`
 	}
-	if err := json.Unmarshal(trace.Bytes(), &parsed); err != nil || len(parsed.Events) < 50 {
+	if err := json.Unmarshal(trace.Bytes(), &parsed); err != nil || len(parsed.Events) < 30 {
 		t.Errorf("a trace of %d events, %v", len(parsed.Events), err)
 	}
 }
