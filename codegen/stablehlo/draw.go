@@ -14,7 +14,9 @@ func positions(e *emitter, op *ir.Op) []value {
 }
 
 // rngBits enciphers each position's counter under the key. The cipher is a function for each
-// shape: it has a hundred ops.
+// shape: it has a hundred ops. A barrier keeps XLA from making draws and the keys they come from
+// one kernel: its CPU compiler then repeats the ops of each for every reader of it, and takes
+// minutes for the start of a network.
 func rngBits(e *emitter, op *ir.Op) []value {
 	key, at := e.of(op.In[0]), e.of(op.In[1])
 	t := typeOf(op.Out[0].Type)
@@ -26,7 +28,8 @@ func rngBits(e *emitter, op *ir.Op) []value {
 	}
 	hi = e.binary("add", hi, e.spread(at, t.shape))
 	name := "threefry_" + strings.Trim(strings.ReplaceAll(fmt.Sprint(t.shape), " ", "x"), "[]")
-	return []value{e.function(name, t, []value{word(0), word(1), lo, hi}, (*emitter).threefry)}
+	drawn := e.function(name, t, []value{word(0), word(1), lo, hi}, (*emitter).threefry)
+	return []value{e.op(t, "stablehlo.optimization_barrier %s : %s", drawn.id, t)}
 }
 
 // counter is each position's number, the sum of index times stride over the dims, as two words.
