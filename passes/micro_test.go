@@ -15,68 +15,6 @@ import (
 
 func micro(n int) passes.Config { return passes.Config{Plan: &ir.Plan{Name: "p", Micro: n}} }
 
-// A product, a penalty on the weights, and a roll of the batch before: what the pass makes of it.
-const sliced = `ir built
-
-func @step(
-    %w: f32[width:3, class:2] state="w",
-    %x: f32[batch:8, width:3] input="x") -> (
-    f32[width:3, class:2] state="w",
-    f32[] metric="loss") {
-  %r: f32[batch:8, width:3] = roll %x dim=0 by=1
-  %m: f32[batch:8, width:3] = add %x, %r
-  %y: f32[batch:8, class:2] = dot %m, %w [bw,wc->bc]
-  %q: f32[batch:8, class:2] = mul %y, %y
-  %s: f32[] = reduce %q [bc->] kind=sum
-  %a: f32[] = mul %s, 0.0625
-  %v: f32[width:3, class:2] = mul %w, %w
-  %p: f32[] = reduce %v [wc->] kind=sum
-  %l: f32[] = add %a, %p
-  %g: f32[width:3, class:2] = grad %l, %w
-  %n: f32[width:3, class:2] = sub %w, %g
-  yield %n, %l
-}
-`
-
-const inTwoSlices = `  %r: f32[batch:8, width:3] = roll %x dim=0 by=1
-  %0: f32[] = broadcast 0 [->]
-  %1: f32[width:3, class:2] = broadcast 0 [->ab]
-  %2: f32[micro:2, batch:4, width:3] = rearrange %x [(aA)b->Aab]
-  %3: f32[micro:2, batch:4, width:3] = rearrange %r [(aA)b->Aab]
-  %4: f32[], %5: f32[width:3, class:2] = scan length=2 label=micro carry(%l=%0, %w.2=%1) each(%x.2=%2, %r.2=%3) const(%w.3=%w) {
-    %m: f32[batch:4, width:3] = add %x.2, %r.2
-    %y: f32[batch:4, class:2] = dot %m, %w.3 [bw,wc->bc]
-    %q: f32[batch:4, class:2] = mul %y, %y
-    %s: f32[] = reduce %q [bc->] kind=sum
-    %a: f32[] = mul %s, 0.0625
-    %v: f32[width:3, class:2] = mul %w.3, %w.3
-    %p: f32[] = reduce %v [wc->] kind=sum
-    %6: f32[] = mul %p, 0.5
-    %7: f32[] = add %a, %6
-    %8: f32[width:3, class:2] = grad %7, %w.3
-    %9: f32[] = add %l, %7
-    %10: f32[width:3, class:2] = add %w.2, %8
-    yield %9, %10
-  }
-  %n: f32[width:3, class:2] = sub %w, %5
-  yield %n, %4
-}
-`
-
-func TestMicroText(t *testing.T) {
-	m := parsed(t, sliced)
-	if err := passes.Run(m, []string{"micro"}, passes.Options{Config: micro(2)}); err != nil {
-		t.Fatal(err)
-	}
-	if _, got, _ := strings.Cut(m.String(), "{\n"); got != inTwoSlices {
-		t.Errorf("got\n%s\nwant\n%s", got, inTwoSlices)
-	}
-	again := parsed(t, m.String())
-	args := vitArgs(again.Funcs[0], 1)
-	want, got := run(t, parsed(t, sliced), args, "autodiff"), run(t, again, args, "autodiff")
-	compare(t, want, got, 1e-12)
-}
-
 func parsed(t *testing.T, text string) *ir.Module {
 	t.Helper()
 	m, err := ir.Parse(text)

@@ -58,6 +58,11 @@ func passCase(t *testing.T, pass, file string) {
 	switch {
 	case pass == "autodiff":
 		checkDifferences(t, parsed(t, text), m)
+	case pass == "micro": // its gradients are computed once they are differentiated
+		whole, sliced := parsed(t, text), parsed(t, m.String())
+		runPasses(t, whole, []string{"autodiff"}, passes.Config{})
+		runPasses(t, sliced, []string{"autodiff"}, passes.Config{})
+		checkAbout(t, whole, sliced)
 	case pass == "propagate" || pass == "order":
 		checkAbout(t, parsed(t, text), m)
 	case m.Phase == ir.Partitioned:

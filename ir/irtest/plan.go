@@ -12,12 +12,19 @@ import (
 // with params. before it, and those under a path with the path and a slash:
 //
 //	mesh data:4 model:2
+//	micro 2
 //	batch: data
 //	params.width: (data, model)
 //	net.head/classes: model
 func Plan(text string) (*ir.Plan, error) {
 	p := &ir.Plan{Name: "p"}
 	for i, l := range strings.Split(strings.TrimSpace(text), "\n") {
+		if micro, ok := strings.CutPrefix(l, "micro "); ok {
+			if _, err := fmt.Sscan(micro, &p.Micro); err != nil {
+				return nil, fmt.Errorf("micro %q: %w", micro, err)
+			}
+			continue
+		}
 		if mesh, ok := strings.CutPrefix(l, "mesh "); ok {
 			for _, a := range strings.Fields(mesh) {
 				name, size, _ := strings.Cut(a, ":")
