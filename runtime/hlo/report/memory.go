@@ -103,6 +103,9 @@ func follow(c *hlo.Computation, inPlace func(result int) bool) *span {
 			}
 		}
 		s.values[in] = s.place(in, at)
+		if len(s.values[in]) != len(in.Shape.Arrays()) { // an operation of a kind we do not know
+			s.values[in] = s.fresh(in, at)
+		}
 	}
 	last := len(c.Instructions) - 1
 	for k, x := range s.values[c.Root] {

@@ -57,6 +57,9 @@ type Slow struct {
 // slowestShown is how many instructions a report names.
 const slowestShown = 20
 
+// mostEvents bounds what is listed and drawn: bodies shared by many callers can unfold without end.
+const mostEvents = 1 << 20
+
 // New reports on a program. flops are those of the model's products in a step, forward and
 // backward, on all devices; 0 where they are not known. The error says what in the program does
 // not suit the machine.
@@ -68,7 +71,9 @@ func New(p *hlo.Module, on Machine, flops float64) (*Report, error) {
 	chip := on.Topology.Chip
 	r := &Report{Program: p.Name, Topology: on.Topology.Target(), Chip: chip.Kind, Devices: len(m.coords), ModelFlops: flops,
 		Memory: memory(p, float64(chip.HBM)), Notice: Notice}
-	r.step = simulate(p, m, Raw)
+	if r.step = simulate(p, m, Raw); r.step.unfolded > mostEvents {
+		return nil, fmt.Errorf("computations that call one another unfold to more than %d instructions", mostEvents)
+	}
 	r.Estimate, r.ByHBM = r.step.Parts, simulate(p, m, ByHBM).Parts
 	r.Ideal = flops / (float64(len(m.coords)) * chip.Peak)
 	if r.Estimate.Step > 0 && r.ByHBM.Step > 0 {

@@ -77,7 +77,8 @@ type event struct {
 // timeline is one run of a computation.
 type timeline struct {
 	Parts
-	events []event
+	events   []event
+	unfolded float64 // how many events there are with those of the bodies
 }
 
 // simulation runs a module's computations.
@@ -120,6 +121,7 @@ func (s *simulation) run(c *hlo.Computation) *timeline {
 	for _, in := range c.Instructions {
 		r.step(in)
 	}
+	r.unfolded += float64(len(r.events))
 	s.runs[c] = r.timeline
 	return r.timeline
 }
@@ -192,6 +194,7 @@ func (r *running) nest(in *hlo.Instruction, body *timeline, trips int) {
 	r.events = append(r.events, event{in: in, track: trackCore, kind: kindLoop, start: r.Step,
 		seconds: float64(trips) * body.Step, body: body, trips: trips})
 	r.add(body.Parts, float64(trips))
+	r.unfolded += body.unfolded
 }
 
 // branch runs what is called; of several branches the slowest.
