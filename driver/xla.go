@@ -19,9 +19,8 @@ var (
 
 func xlaTargetFor(name, doc string, kind pjrt.Kind) Target {
 	return Target{
-		Name:    name,
-		Doc:     doc,
-		Devices: true,
+		Name: name,
+		Doc:  doc,
 		Missing: func() error {
 			_, err := pjrt.Find(kind)
 			return missingPlugin(err)

@@ -18,6 +18,8 @@ import (
 	"vitc/cmd/vitc/command"
 	"vitc/codegen"
 	"vitc/codegen/llvm/toolchain"
+	"vitc/runtime/pjrt"
+	"vitc/runtime/pjrt/aot"
 	"vitc/runtime/rng"
 )
 
@@ -25,6 +27,7 @@ var update = flag.Bool("update", false, "rewrite what the golden cases expect")
 
 func TestMain(m *testing.M) {
 	toolchain.MaybeServe() // the test binary is also vitc, and vitc's compile child
+	aot.MaybeServe()
 	testscript.Main(m, map[string]func(){
 		"vitc": func() { os.Exit(command.Main(os.Args[1:])) },
 	})
@@ -45,12 +48,15 @@ func TestCLI(t *testing.T) {
 	})
 }
 
-// condition adds [llvm]: native code can be compiled here; and [tmpfs]: a script may mount
+// condition adds [llvm]: native code can be compiled here; [xla]: there is XLA for the CPU; and [tmpfs]: a script may mount
 // small disks of its own.
 func condition(name string) (bool, error) {
 	switch name {
 	case "llvm":
 		_, err := toolchain.Find()
+		return err == nil, nil
+	case "xla":
+		_, err := pjrt.Find(pjrt.CPU)
 		return err == nil, nil
 	case "tmpfs":
 		return exec.Command("unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", os.TempDir()).Run() == nil, nil
