@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -63,7 +64,7 @@ func Compile(ctx context.Context, r *Request) (*Result, error) {
 	case cmd.ProcessState == nil: // it never began
 		return nil, fmt.Errorf("starting a compile child: %w", err)
 	}
-	return nil, &DiedError{r.Plugin, how(cmd.ProcessState, err), words.last()}
+	return nil, &DiedError{r.Plugin, words.how(cmd.ProcessState), words.last()}
 }
 
 // exchange runs the child and reads its answer, nil where it gave none.
@@ -89,44 +90,56 @@ func exchange(cmd *exec.Cmd) (*answer, error) {
 	return &a, nil
 }
 
-// how says in words how a child ended.
-func how(s *os.ProcessState, err error) string {
-	if err != nil {
-		return err.Error()
-	}
-	return s.String() + " and no answer"
-}
-
 // What an error quotes of a dead child's output.
 const (
 	tailLines = 12
 	tailBytes = 8192
 )
 
-// tail keeps the last bytes written to it.
+// goDump is how Go's report of a fatal signal begins; registers and stacks follow, which would
+// bury what the plugin said before it aborted.
+var goDump = regexp.MustCompile(`(?m)^(SIG[A-Z]+: .*)$`)
+
+// tail keeps the last bytes written to it, up to Go's report of a fatal signal.
 type tail struct {
-	mu  sync.Mutex
-	buf []byte
+	mu     sync.Mutex
+	buf    []byte
+	signal string // SIGABRT: abort, if there was one
 }
 
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.signal != "" {
+		return len(p), nil
+	}
 	t.buf = append(t.buf, p...)
+	if at := goDump.FindIndex(t.buf); at != nil {
+		t.signal, t.buf = string(t.buf[at[0]:at[1]]), t.buf[:at[0]]
+	}
 	if n := len(t.buf) - tailBytes; n > 0 {
 		t.buf = append(t.buf[:0], t.buf[n:]...)
 	}
 	return len(p), nil
 }
 
-// last picks what is worth quoting: the last lines before Go's dump of registers and stacks.
+// last picks what is worth quoting: the last lines.
 func (t *tail) last() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	text := string(t.buf)
-	if at := strings.Index(text, "\nSIGABRT: "); at >= 0 {
-		text = text[:at]
-	}
-	lines := strings.Split(strings.TrimSpace(text), "\n")
+	lines := strings.Split(strings.TrimSpace(string(t.buf)), "\n")
 	return strings.Join(lines[max(0, len(lines)-tailLines):], "\n")
+}
+
+// how says in words how the child ended that wrote here.
+func (t *tail) how(s *os.ProcessState) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.signal != "":
+		return t.signal
+	case s.Success():
+		return "it ended without an answer"
+	}
+	return s.String()
 }
