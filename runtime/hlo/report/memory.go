@@ -165,6 +165,9 @@ func (s *span) fresh(in *hlo.Instruction, at int) []*array {
 
 // member picks one element's arrays out of a tuple's.
 func member(in *hlo.Instruction, of []*array) []*array {
+	if len(in.Operands) == 0 {
+		return nil
+	}
 	shape := &in.Operands[0].Shape
 	at := 0
 	for k := range shape.Members {
@@ -184,7 +187,7 @@ func done(in *hlo.Instruction, started []*array) []*array {
 	if in.Is("copy-done") && len(started) > 0 {
 		return started[:1]
 	}
-	for k := len(started) - len(want); k >= 0; k-- {
+	for k := len(started) - len(want); k >= 0 && len(want) > 0; k-- {
 		if started[k].shape.String() == want[0].String() {
 			return started[k : k+len(want)]
 		}
