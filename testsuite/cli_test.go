@@ -71,6 +71,9 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("TMPDIR", filepath.Join(env.WorkDir, "tmp"))
 	env.Setenv("XDG_CACHE_HOME", sharedCache)
 	env.Setenv("NO_COLOR", "1")
+	if found, err := pjrt.Find(pjrt.CPU); err == nil {
+		env.Setenv(pjrt.CPU.Env, found.Path) // it lies in the cache folder of who runs the tests
+	}
 	text, err := os.ReadFile(filepath.Join("testdata", "tiny.vit"))
 	if err != nil {
 		return err

@@ -145,7 +145,7 @@ func (o *oracle) leaves(m codegen.Machine, pattern string) map[string][]float32 
 }
 
 func TestOracle(t *testing.T) {
-	for _, target := range []string{"ref", "cpu"} {
+	for _, target := range []string{"ref", "cpu", "xla"} {
 		for _, model := range []string{"oracle-2layer", "tiny-mnist", "ti16"} {
 			o := openOracle(t, model)
 			if o == nil && model == "ti16" {
@@ -158,6 +158,9 @@ func TestOracle(t *testing.T) {
 				if target == "cpu" {
 					_, err := toolchain.Find()
 					llvmtest.SkipWithout(t, err)
+				}
+				if target == "xla" {
+					skipWithoutXLA(t)
 				}
 				o.t = t
 				o.check(target)
