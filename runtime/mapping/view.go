@@ -147,10 +147,3 @@ func fresh(l []ir.Dim) *view {
 	}
 	return dense(make([]float32, n), l)
 }
-
-// copied is the view in memory of its own, row-major.
-func (v *view) copied() *view {
-	out := fresh(v.axes())
-	out.assign(v)
-	return out
-}

@@ -9,7 +9,7 @@ import (
 
 // program is PJRT_Program. Its format "mlir" takes StableHLO as text.
 type program struct {
-	header
+	_          header
 	code       *byte
 	codeSize   uintptr
 	format     *byte

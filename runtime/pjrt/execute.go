@@ -10,15 +10,14 @@ import (
 
 // executeOptions is PJRT_ExecuteOptions.
 type executeOptions struct {
-	header
-	callbacks      [4]uintptr // of sends and receives, and their counts
-	launch         int32
-	_              int32
-	notDonated     uintptr // arguments that may not be donated though the program would
-	notDonatedSize uintptr
-	context        uintptr
-	location       uintptr
-	tasks          [3]uintptr // of several processes
+	_ header
+	_ [4]uintptr // callbacks of sends and receives, and their counts
+	_ int32      // the launch's number
+	_ int32
+	_ [2]uintptr // arguments that may not be donated though the program would, and their count
+	_ uintptr    // context
+	_ uintptr    // call location
+	_ [3]uintptr // tasks of several processes
 }
 
 // Execute runs a program and waits until it is done. args holds, for every partition in order,
