@@ -15,7 +15,9 @@ var pageText string
 // page is the report for a browser: one file that needs no other.
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"size": size, "seconds": seconds, "percent": percent, "class": class,
-	"mfu": func(x float64) float64 { return 100 * x },
+	"mfu":   func(x float64) float64 { return 100 * x },
+	"grow":  func(seconds float64) float64 { return 1e9 * seconds }, // flex items that grow by less than 1 in all leave room
+	"bytes": func(n int64) string { return size(float64(n)) },
 }).Parse(pageText))
 
 // bar is one rectangle of the timeline.
