@@ -81,6 +81,9 @@ func Find(fills []ir.Fill, files *Files) ([]*Filled, diag.List) {
 		}
 		out = append(out, f)
 	}
+	if d := twice(out); d != nil {
+		list.Add(d)
+	}
 	return out, list
 }
 
