@@ -69,6 +69,11 @@ func (e *emitter) port(name string, v *ir.Value, given []*ir.Sharding, i int) po
 			refuse("%s is sharded over %s, which the mesh %s lacks", v.Type, axis, e.o.Mesh)
 		}
 	}
+	for d, n := range p.own.shape {
+		if cut := e.o.Mesh.Size(p.shard.Of(d)...); e.o.Mode == Annotated && n%cut != 0 {
+			refuse("%d %s over %d devices: XLA's partitioner takes and gives even pieces only", n, v.Type.Dims[d].Label, cut)
+		}
+	}
 	if e.o.Mode == Manual {
 		for d, n := range p.own.shape {
 			p.outer.shape = with(p.outer.shape, d, n*e.o.Mesh.Size(p.shard.Of(d)...))
