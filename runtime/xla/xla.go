@@ -19,6 +19,9 @@ import (
 	"vitc/runtime/pjrt"
 )
 
+// flags are options of every compile: XLA:CPU would lose NaN in max and min without.
+var flags = []pjrt.Attribute{{Name: "xla_cpu_enable_fast_min_max", Value: false}}
+
 // Options say where a program runs.
 type Options struct {
 	Plugin  pjrt.Kind
@@ -204,7 +207,7 @@ func (m *machine) compile(f *ir.Func) (*pjrt.Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	loaded, err := m.client.Compile(text, pjrt.CompileOptions{Partitions: m.devices(), Shardy: len(m.mesh) > 0})
+	loaded, err := m.client.Compile(text, pjrt.CompileOptions{Partitions: m.devices(), Shardy: len(m.mesh) > 0, Flags: flags})
 	if err != nil {
 		return nil, fmt.Errorf("@%s: %w", f.Name, err)
 	}
