@@ -67,7 +67,7 @@ func ImportWeights(s *Sources, q Weights) (*ImportReport, error) {
 	}
 	r := reportImport(q, block, found)
 	for _, t := range f.Tensors() {
-		if slices.ContainsFunc(block.Unused, func(p string) bool { return mapping.Match(p, t.Name) }) {
+		if slices.ContainsFunc(block.Unused, func(p string) bool { return ir.MatchName(p, t.Name) }) {
 			r.Unused = append(r.Unused, t.Name)
 		}
 	}

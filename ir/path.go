@@ -20,7 +20,7 @@ func MatchPath(pattern, path string) bool {
 		case i < len(want) && want[i] == "**":
 			star, taken = i, k
 			i++
-		case i < len(want) && matchPart(want[i], have[k]):
+		case i < len(want) && MatchName(want[i], have[k]):
 			i++
 			k++
 		case star >= 0:
@@ -33,8 +33,8 @@ func MatchPath(pattern, path string) bool {
 	return !slices.ContainsFunc(want[i:], func(part string) bool { return part != "**" })
 }
 
-// matchPart matches one part with `*` for any run of characters.
-func matchPart(pattern, part string) bool {
+// MatchName reports whether a pattern matches a name: `*` is any run of characters.
+func MatchName(pattern, part string) bool {
 	pieces := strings.Split(pattern, "*")
 	if len(pieces) == 1 {
 		return pattern == part

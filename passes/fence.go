@@ -40,10 +40,11 @@ const (
 type fencer struct {
 	users map[*ir.Value][]*ir.Op
 	kept  map[*ir.Value]bool // yielded, stacked, or bound to a loop: in memory anyway
+	sums  map[*ir.Value]bool // the answers of ofProducts: sums may share terms many times over
 }
 
 func fenceRegion(r *ir.Region) {
-	f := &fencer{users: map[*ir.Value][]*ir.Op{}, kept: map[*ir.Value]bool{}}
+	f := &fencer{users: map[*ir.Value][]*ir.Op{}, kept: map[*ir.Value]bool{}, sums: map[*ir.Value]bool{}}
 	for _, v := range slices.Concat(r.Yield, r.Stack) {
 		f.kept[v] = true
 	}
@@ -76,7 +77,7 @@ func (f *fencer) value(b *ir.Builder, v *ir.Value) {
 	users := f.users[v]
 	products := slices.DeleteFunc(slices.Clone(users), func(op *ir.Op) bool { return !isProduct(op) })
 	switch {
-	case f.isSum(v) && slices.ContainsFunc(users, func(op *ir.Op) bool { return f.sumsAlong(op, v) }):
+	case f.isSum(v) && slices.ContainsFunc(users, func(op *ir.Op) bool { return f.sumsAlong(op, v, map[*ir.Op]bool{}) }):
 		f.put(b, v, users, "sums along a long dim wait for the product")
 	case len(products) > 1 && normalised(v):
 		f.put(b, v, products, "made once for its products")
@@ -140,31 +141,34 @@ func (f *fencer) largest(op *ir.Op) *ir.Value {
 // isSum reports whether a value is a product or a sum of products that is added to no further.
 func (f *fencer) isSum(v *ir.Value) bool {
 	for _, op := range f.users[v] {
-		if op.Row.Name == "add" && slices.ContainsFunc(op.In, func(x *ir.Value) bool { return x != v && ofProducts(x) }) {
+		if op.Row.Name == "add" && slices.ContainsFunc(op.In, func(x *ir.Value) bool { return x != v && f.ofProducts(x) }) {
 			return false
 		}
 	}
-	return ofProducts(v)
+	return f.ofProducts(v)
 }
 
 // ofProducts reports whether a value is a product or a sum of products.
-func ofProducts(v *ir.Value) bool {
+func (f *fencer) ofProducts(v *ir.Value) bool {
 	if v.Def == nil {
 		return false
 	}
-	if v.Def.Row.Name == "add" {
-		return ofProducts(v.Def.In[0]) && ofProducts(v.Def.In[1])
+	yes, known := f.sums[v]
+	if !known {
+		yes = isProduct(v.Def) || v.Def.Row.Name == "add" && f.ofProducts(v.Def.In[0]) && f.ofProducts(v.Def.In[1])
+		f.sums[v] = yes
 	}
-	return isProduct(v.Def)
+	return yes
 }
 
 // sumsAlong reports whether an op, or what is made of it by pointwise ops, reduces the value's
-// minor dim, and that one is long.
-func (f *fencer) sumsAlong(op *ir.Op, v *ir.Value) bool {
+// minor dim, and that one is long. seen holds the ops that were asked before.
+func (f *fencer) sumsAlong(op *ir.Op, v *ir.Value, seen map[*ir.Op]bool) bool {
 	n := v.Type.Rank()
-	if n == 0 || v.Type.Dims[n-1].Size <= longestTile {
+	if seen[op] || n == 0 || v.Type.Dims[n-1].Size <= longestTile {
 		return false
 	}
+	seen[op] = true
 	if op.Row.Name == "reduce" {
 		in := op.Rule.In[0]
 		return op.In[0].Type.SameShape(v.Type) && len(in[n-1]) > 0 && !op.Rule.Out[0].Has(in[n-1][0])
@@ -172,7 +176,7 @@ func (f *fencer) sumsAlong(op *ir.Op, v *ir.Value) bool {
 	if !pointwise(op) || !op.Out[0].Type.SameShape(v.Type) {
 		return false
 	}
-	return slices.ContainsFunc(f.users[op.Out[0]], func(u *ir.Op) bool { return f.sumsAlong(u, v) })
+	return slices.ContainsFunc(f.users[op.Out[0]], func(u *ir.Op) bool { return f.sumsAlong(u, v, seen) })
 }
 
 // normalised reports whether pointwise ops make a value of statistics, broadcast.

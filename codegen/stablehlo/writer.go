@@ -24,7 +24,6 @@ type emitter struct {
 	lists    map[string]string // names of lists of devices, by their text
 	listed   bytes.Buffer      // their definitions
 	channels int               // collectives so far
-
 }
 
 // scope is a region being written. Regions are closed, so nothing outside it is visible.

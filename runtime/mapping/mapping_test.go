@@ -314,7 +314,7 @@ func TestMatch(t *testing.T) {
 		pattern, name string
 		want          bool
 	}{{"a", "a", true}, {"a", "ab", false}, {"a*", "a.b/c", true}, {"*a", "ba", true}, {"*a", "ab", false}, {"a*b*c", "axbyc", true}, {"a*b*c", "acb", false}, {"*", "", true}} {
-		if mapping.Match(c.pattern, c.name) != c.want {
+		if ir.MatchName(c.pattern, c.name) != c.want {
 			t.Errorf("%q matches %q: %v", c.pattern, c.name, !c.want)
 		}
 	}

@@ -3,8 +3,8 @@ package mapping
 import (
 	"fmt"
 	"slices"
-	"strings"
 
+	"vitc/ir"
 	"vitc/ir/diag"
 	"vitc/runtime/weights"
 )
@@ -26,7 +26,7 @@ func Unread(f weights.File, found []*Filled, spare, unused []string) []weights.I
 	}
 	var out []weights.Info
 	for _, t := range f.Tensors() {
-		if !read[t.Name] && !slices.ContainsFunc(unused, func(p string) bool { return Match(p, t.Name) }) {
+		if !read[t.Name] && !slices.ContainsFunc(unused, func(p string) bool { return ir.MatchName(p, t.Name) }) {
 			out = append(out, t)
 		}
 	}
@@ -49,24 +49,4 @@ func Leftover(f weights.File, left []weights.Info, pos diag.Pos) *diag.Diagnosti
 		d.Notes = append(d.Notes, diag.Note{Text: fmt.Sprintf("%s is %s", weights.Quote(t.Name), t)})
 	}
 	return d
-}
-
-// Match reports whether a pattern matches a name: `*` is any run of characters.
-func Match(pattern, name string) bool {
-	pieces := strings.Split(pattern, "*")
-	if len(pieces) == 1 {
-		return pattern == name
-	}
-	rest, ok := strings.CutPrefix(name, pieces[0])
-	if !ok {
-		return false
-	}
-	for _, p := range pieces[1 : len(pieces)-1] {
-		i := strings.Index(rest, p)
-		if i < 0 {
-			return false
-		}
-		rest = rest[i+len(p):]
-	}
-	return strings.HasSuffix(rest, pieces[len(pieces)-1])
 }
