@@ -1,0 +1,58 @@
+// Package dist lets devices work together: a Transport carries messages between them, and Comm
+// computes the collective rows of the IR over one.
+package dist
+
+import (
+	"context"
+	"fmt"
+)
+
+// Transport is one rank's end of a group of ranks that exchange messages. A rank is a device: a
+// goroutine of this process, or a process of its own.
+type Transport interface {
+	// Rank is this end's number, from 0 to Size()-1.
+	Rank() int
+	// Size is the number of ranks.
+	Size() int
+	// Exchange sends and receives messages, all of them under way at once, and returns when they
+	// are done: the data of sends may be changed again, that of recvs is there. Between two ranks,
+	// messages of one tag arrive in the order sent; a message and the buffer that takes it are of
+	// one size. Two calls at once on one rank must differ in their tags.
+	//
+	// An error leaves messages undone, and with them the group: the caller should Abort. When the
+	// context ends, or a rank aborts, the error says why; the buffers are then no longer in use.
+	Exchange(ctx context.Context, sends, recvs []Message) error
+	// Abort ends the group's work: calls of Exchange that wait, on any rank, and all later ones,
+	// fail with an *AbortError. The first call counts.
+	Abort(err error)
+}
+
+// Message is data for a rank, or room for data from it.
+type Message struct {
+	Peer int
+	Tag  int
+	Data []byte
+}
+
+// AbortError says which rank gave up, and why.
+type AbortError struct {
+	Rank int
+	Err  error
+}
+
+func (e *AbortError) Error() string { return fmt.Sprintf("rank %d has failed: %v", e.Rank, e.Err) }
+
+// Unwrap is why it gave up.
+func (e *AbortError) Unwrap() error { return e.Err }
+
+// checkPeers refuses messages to ranks that there are not.
+func checkPeers(size int, lists ...[]Message) error {
+	for _, list := range lists {
+		for _, m := range list {
+			if m.Peer < 0 || m.Peer >= size {
+				return fmt.Errorf("a message for rank %d of %d", m.Peer, size)
+			}
+		}
+	}
+	return nil
+}
