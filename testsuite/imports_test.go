@@ -24,6 +24,7 @@ var imports = map[string][]string{
 	"ir/threefry": {},
 	"ir":          {"ir"},
 	"ir/topology": {"ir"},
+	"ir/cost":     {"ir"},
 	"stdlib":      {},
 	"lang":        {"ir", "stdlib"},
 	"passes":      {"ir"},

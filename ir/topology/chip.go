@@ -13,6 +13,8 @@ type Chip struct {
 	Megacore bool    // both cores as one device must be asked for
 	HBM      int64   // bytes of memory a device; 0: not known
 	Peak     float64 // dense bf16 FLOP/s
+	Dense    float64 // the part of it that large products reach
+	Array    int     // multipliers along a side of an array: products are padded to it
 	Clock    float64 // Hz
 	HBMRate  float64 // bytes/s to and from memory
 	Link     float64 // bytes/s one way along one link of the torus
@@ -32,20 +34,21 @@ const gib = 1 << 30
 // table 4. What the step-time estimate that programs are compared by knows of v4, v5e and v5p
 // (peak, clock, memory, links) stands here as there. v6e's clock follows from its peak, four
 // arrays of 256x256 multipliers; its links from 800 GB/s a chip over four links, both ways.
+// Dense is what libtpu 0.0.52 estimates of products of 6,144 and more along each side.
 var chips = []Chip{
-	{Name: "v3", Platform: "tpu", Kind: "TPU v3", Cores: 2, HBM: 16 * gib, Peak: 61.5e12, Clock: 0.94e9,
+	{Name: "v3", Platform: "tpu", Kind: "TPU v3", Cores: 2, HBM: 16 * gib, Peak: 61.5e12, Clock: 0.94e9, Dense: 0.97, Array: 128,
 		HBMRate: 4.5e11, Link: 7e10, Pod: []int{32, 32}, wrap: atLeast(32)},
-	{Name: "v4", Platform: "tpu", Kind: "TPU v4", Cores: 1, Megacore: true, HBM: 32 * gib, Peak: 275e12, Clock: 1.05e9,
+	{Name: "v4", Platform: "tpu", Kind: "TPU v4", Cores: 1, Megacore: true, HBM: 32 * gib, Peak: 275e12, Clock: 1.05e9, Dense: 0.95, Array: 128,
 		HBMRate: 1.2e12, Link: 4.5e10, Pod: []int{16, 16, 16}, wrap: ofCubes},
-	{Name: "v5e", Platform: "tpu", Kind: "TPU v5 lite", Cores: 1, HBM: 16 * gib, Peak: 197e12, Clock: 1.5e9,
+	{Name: "v5e", Platform: "tpu", Kind: "TPU v5 lite", Cores: 1, HBM: 16 * gib, Peak: 197e12, Clock: 1.5e9, Dense: 0.97, Array: 128,
 		HBMRate: 8.1e11, Link: 5e10, Pod: []int{16, 16}, wrap: atLeast(16)},
-	{Name: "v5p", Platform: "tpu", Kind: "TPU v5", Cores: 1, HBM: 95 * gib, Peak: 459e12, Clock: 1.75e9,
+	{Name: "v5p", Platform: "tpu", Kind: "TPU v5", Cores: 1, HBM: 95 * gib, Peak: 459e12, Clock: 1.75e9, Dense: 0.95, Array: 128,
 		HBMRate: 2.8e12, Link: 1e11, Pod: []int{16, 20, 28}, wrap: ofCubes},
-	{Name: "v6e", Platform: "tpu", Kind: "TPU v6 lite", Cores: 1, HBM: 32 * gib, Peak: 918e12, Clock: 1.75e9,
+	{Name: "v6e", Platform: "tpu", Kind: "TPU v6 lite", Cores: 1, HBM: 32 * gib, Peak: 918e12, Clock: 1.75e9, Dense: 0.85, Array: 256,
 		HBMRate: 1.64e12, Link: 1e11, Pod: []int{16, 16}, wrap: atLeast(16)},
 	// Virtual devices share one machine's memory: nothing here is a limit, and every one is as
 	// near as any other. The figures are of the order of a server's; only ratios matter.
-	{Name: "cpu", Platform: "cpu", Kind: "cpu", Cores: 1, Peak: 1e12, Clock: 2.5e9,
+	{Name: "cpu", Platform: "cpu", Kind: "cpu", Cores: 1, Peak: 1e12, Clock: 2.5e9, Dense: 0.85, Array: 1,
 		HBMRate: 1e11, Link: 1e10, Pod: []int{4096}, wrap: atLeast(2)},
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"strings"
 
+	"vitc/ir/topology"
 	"vitc/runtime/hlo"
 )
 
@@ -113,7 +114,7 @@ func mentions(in *hlo.Instruction, word string) bool {
 }
 
 // queue is when all lanes are free.
-func (r *running) queue(lanes []lane) float64 {
+func (r *running) queue(lanes []topology.Lane) float64 {
 	at := r.Step
 	for _, l := range lanes {
 		at = max(at, r.busy[l])

@@ -23,7 +23,8 @@ type Machine struct {
 // machine is a Machine with the partitions' places.
 type machine struct {
 	Machine
-	coords [][]int // by partition
+	devices []int   // by partition: the device's id
+	coords  [][]int // by partition
 }
 
 // place finds where the partitions of a program are, and makes sure that all that it names are
@@ -45,7 +46,7 @@ func (m Machine) place(p *hlo.Module) (*machine, error) {
 			return nil, fmt.Errorf("partition %d is on device %d; %s has %d", i, id, m.Topology.Target(), n)
 		}
 		at, _ := m.Topology.Coords(id)
-		x.coords = append(x.coords, at)
+		x.devices, x.coords = append(x.devices, id), append(x.coords, at)
 	}
 	if m.Mesh != nil && m.Mesh.Devices() != len(devices) {
 		return nil, fmt.Errorf("a mesh of %d devices for a program of %d partitions", m.Mesh.Devices(), len(devices))

@@ -3,6 +3,7 @@ package report
 import (
 	"strings"
 
+	"vitc/ir/topology"
 	"vitc/runtime/hlo"
 )
 
@@ -116,7 +117,7 @@ func (s *simulation) run(c *hlo.Computation) *timeline {
 	if t := s.runs[c]; t != nil {
 		return t
 	}
-	r := &running{simulation: s, timeline: &timeline{}, busy: map[lane]float64{},
+	r := &running{simulation: s, timeline: &timeline{}, busy: map[topology.Lane]float64{},
 		flights: map[*hlo.Instruction]flight{}, copies: map[*hlo.Instruction]float64{}}
 	for _, in := range c.Instructions {
 		r.step(in)
@@ -130,7 +131,7 @@ func (s *simulation) run(c *hlo.Computation) *timeline {
 type running struct {
 	*simulation
 	*timeline
-	busy    map[lane]float64             // until when
+	busy    map[topology.Lane]float64    // until when
 	dma     float64                      // until when the copy engine works
 	flights map[*hlo.Instruction]flight  // transfers that were started
 	copies  map[*hlo.Instruction]float64 // copies that were started: when they end
