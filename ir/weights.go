@@ -69,7 +69,7 @@ const (
 	WeightRename WeightOp = "rename" // Axis becomes Axes[0]
 	WeightSplit  WeightOp = "split"  // Axis becomes Axes, outermost first
 	WeightMerge  WeightOp = "merge"  // Axes, outermost first, become Axis
-	WeightResize WeightOp = "resize" // bilinear along Axes, to their sizes
+	WeightResize WeightOp = "resize" // along Axes, to their sizes, by Filter
 	WeightSum    WeightOp = "sum"    // over Axes
 	WeightMean   WeightOp = "mean"
 	WeightAdd    WeightOp = "add" // of two; axes of one may lack in the other
@@ -92,6 +92,7 @@ type Weight struct {
 	Axes   []Dim     `json:"axes,omitempty"`
 	Like   []int     `json:"like,omitempty"` // of a split whose sizes the file says: the model's, taken where they come out
 	Number float64   `json:"number,omitempty"`
+	Filter *Filter   `json:"filter,omitempty"` // of a resize
 	Pos    diag.Pos  `json:"-"`
 }
 

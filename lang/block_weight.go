@@ -104,25 +104,25 @@ func (w *weigher) call(e *Call) (weight, bool) {
 	return w.load(w, e)
 }
 
-// operand evaluates f(x, over: (a, b)): the expression and the names behind `over`.
-func (w *weigher) operand(e *Call, inner *weigher) (weight, axes, bool) {
+// operand evaluates f(x, over: (a, b)), its arguments given: the expression and the names behind `over`.
+func (w *weigher) operand(e *Call, args []*Arg, inner *weigher) (weight, axes, bool) {
 	name := w.c.excerpt(e.Fn.Pos())
-	if len(e.Args) != 2 || e.Args[0].Name != nil || e.Args[1].Name == nil || e.Args[1].Name.Name != "over" {
+	if len(args) != 2 || args[0].Name != nil || args[1].Name == nil || args[1].Name.Name != "over" {
 		w.report(&diag.Diagnostic{Code: codeArgument, Pos: e.At, Msg: fmt.Sprintf("`%s` of weights takes a value and axes", name), Fix: name + "(load(...), over: (gy, gx))"})
 		return weight{}, nil, false
 	}
-	over, ok := w.names(e.Args[1].Value)
+	over, ok := w.names(args[1].Value)
 	if !ok {
 		return weight{}, nil, false
 	}
 	if inner.free == nil && inner != w {
 		inner.free = over
 	}
-	x, ok := inner.weight(e.Args[0].Value)
+	x, ok := inner.weight(args[0].Value)
 	w.turns, w.loads, w.alts = inner.turns, inner.loads, inner.alts
 	for _, a := range over {
 		if ok && !x.axes.has(a) {
-			w.noWeightAxis(a.name, e.Args[1].Value.Pos(), x.axes)
+			w.noWeightAxis(a.name, args[1].Value.Pos(), x.axes)
 			return weight{}, nil, false
 		}
 	}
@@ -158,11 +158,15 @@ func (w *weigher) noWeightAxis(name string, at diag.Pos, have axes) {
 func (w *weigher) resized(e *Call) (weight, bool) {
 	inner := *w
 	inner.free = nil
-	x, over, ok := w.operand(e, &inner)
+	rest, filter, ok := w.filtered(e.Args)
 	if !ok {
 		return weight{}, false
 	}
-	out := weight{w: &ir.Weight{Op: ir.WeightResize, In: []*ir.Weight{x.w}, Pos: e.At}}
+	x, over, ok := w.operand(e, rest, &inner)
+	if !ok {
+		return weight{}, false
+	}
+	out := weight{w: &ir.Weight{Op: ir.WeightResize, In: []*ir.Weight{x.w}, Filter: &filter, Pos: e.At}}
 	for _, a := range x.axes {
 		if over.has(a) {
 			if a.size = w.leafSize(a.name); a.size == unsized {
@@ -176,6 +180,28 @@ func (w *weigher) resized(e *Call) (weight, bool) {
 	return out, true
 }
 
+// filtered takes the arguments that say how to interpolate from among a call's.
+func (w *weigher) filtered(args []*Arg) ([]*Arg, ir.Filter, bool) {
+	var rest []*Arg
+	vals, pos := make([]value, len(filterParams)), make([]diag.Pos, len(filterParams))
+	for _, a := range args {
+		i := -1
+		if a.Name != nil {
+			i = slices.IndexFunc(filterParams, func(p builtinParam) bool { return p.name == a.Name.Name })
+		}
+		if i < 0 || vals[i] != nil {
+			rest = append(rest, a)
+			continue
+		}
+		vals[i], pos[i] = w.evalKind(a.Value, filterParams[i].kind, "", true), a.Value.Pos()
+	}
+	if anyBadGiven(vals) {
+		return nil, ir.Filter{}, false
+	}
+	filter, ok := w.filter(vals, pos)
+	return rest, filter, ok
+}
+
 // leafSize is the size of the leaf's axis of a name.
 func (w *weigher) leafSize(name string) int {
 	all := w.leaf.allAxes()
@@ -186,7 +212,7 @@ func (w *weigher) leafSize(name string) int {
 }
 
 func (w *weigher) reduced(e *Call, op ir.WeightOp) (weight, bool) {
-	x, over, ok := w.operand(e, w)
+	x, over, ok := w.operand(e, e.Args, w)
 	if !ok {
 		return weight{}, false
 	}

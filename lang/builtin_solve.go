@@ -10,7 +10,7 @@ import (
 func solveBuiltins() []*builtin {
 	return []*builtin{
 		{name: "solve", params: []builtinParam{takes("a", ""), takes("b", ""), byName("over", "axes", false)}, run: solve},
-		{name: "resize", params: []builtinParam{takes("x", ""), byName("over", "axes", false)}, run: resize},
+		{name: "resize", params: append([]builtinParam{takes("x", ""), byName("over", "axes", false)}, filterParams...), run: resize},
 	}
 }
 

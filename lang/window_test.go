@@ -146,6 +146,42 @@ func TestResize(t *testing.T) {
 	}
 }
 
+// Filters, against torch.nn.functional.interpolate of PyTorch 2.15: align_corners is `corners`. The
+// host's resampling of weights is by the same definition.
+func TestResizeFilters(t *testing.T) {
+	x := []float64{1, -2, 6, 4, 5}
+	for _, c := range []struct {
+		args string
+		ir.Filter
+		want []float64
+	}{
+		{`filter: "bicubic"`, ir.Filter{Cubic: true}, []float64{1.2361516, -1.5801749, -0.1297376, 6.0, 4.7682216, 4.2099125, 5.0787172}},
+		{`filter: "bicubic"`, ir.Filter{Cubic: true}, []float64{-0.3888889, 6.0, 4.5740741}},
+		{`filter: "bicubic"`, ir.Filter{Cubic: true}, []float64{6}},
+		{`filter: "bicubic", corners: true`, ir.Filter{Cubic: true, Corners: true}, []float64{1, 6, 5}},
+		{`filter: "bicubic", antialias: true`, ir.Filter{Cubic: true, Antialias: true}, []float64{-0.4307692, 3.7581395, 4.7692308}},
+		{`filter: "bicubic", antialias: true`, ir.Filter{Cubic: true, Antialias: true}, []float64{2.8462998}},
+		{`filter: "bicubic", antialias: true`, ir.Filter{Cubic: true, Antialias: true},
+			[]float64{1.2158672, -0.5871675, -1.7838135, 3.8692627, 6.0128174, 4.0609131, 4.5045096, 5.0719557}},
+		{`filter: "bilinear", antialias: true`, ir.Filter{Antialias: true}, []float64{1.0454545, 4.5}},
+		{`antialias: true`, ir.Filter{Antialias: true}, []float64{1, -0.7142857, 0.2857143, 6, 4.5714286, 4.4285714, 5}},
+		{`corners: true`, ir.Filter{Corners: true}, []float64{1, -0.7142857, -0.8571429, 3.7142857, 5.4285714, 4.2857143, 4.4285714, 5}},
+	} {
+		name := fmt.Sprintf("%s to %d", c.args, len(c.want))
+		src := fmt.Sprintf("fn scaled(x: f32[a: _], a: axis) { resize(x, over: a, %s) }\nfn f(x: f32[a: 5]) { scaled(x, a: %d) }", c.args, len(c.want))
+		near(t, name, compute(t, src, x)[0].F, c.want, 1e-5)
+		var host []float64
+		for j := range c.want {
+			total := 0.0
+			for i, w := range c.Weights(len(x), len(c.want), j) {
+				total += w * x[i]
+			}
+			host = append(host, total)
+		}
+		near(t, name+" on the host", host, c.want, 1e-7)
+	}
+}
+
 // The conv's and the pool's gradients, through several windows that overlap, against
 // differences of the interpreter in float64.
 func TestWindowGradients(t *testing.T) {

@@ -193,6 +193,9 @@ func TestExpressions(t *testing.T) {
 		{`(load("g", [heads, head]) with (head, heads) as flat) with flat as (heads, head)`, []float32{0, 2, 1, 3}},
 		// 4 to 2 by bilinear interpolation: centres at 0.5 and 2.5, the mean of two neighbours a side
 		{`resize(load("big", [heads, head]), over: (heads, head))`, []float32{2.5, 4.5, 10.5, 12.5}},
+		// by cubics of a = -3/4: -3/32, 19/32, 19/32 and -3/32 of four neighbours, the ends repeated
+		{`resize(load("big", [heads, head]), over: (heads, head), filter: "bicubic")`, []float32{2.03125, 4.21875, 10.78125, 12.96875}},
+		{`resize(load("big", [heads, head]), over: (heads, head), corners: true)`, []float32{0, 3, 12, 15}},
 		{`load("none", [heads, head])` + "\n" + `"grid": load("g", [heads, head])`, []float32{0, 1, 2, 3}},
 		{`load("big", [heads, head])` + "\n" + `"grid": load("g", [head, heads])`, []float32{0, 2, 1, 3}},
 	} {

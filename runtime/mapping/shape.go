@@ -83,7 +83,7 @@ func operand(w *ir.Weight, in [][]ir.Dim) error {
 			names = append(names, a.Label)
 		}
 	}
-	if len(in) != 1 || w.Op == ir.WeightRename && len(w.Axes) != 1 || w.Op == ir.WeightSplit && len(w.Like) != len(w.Axes) {
+	if len(in) != 1 || w.Op == ir.WeightRename && len(w.Axes) != 1 || w.Op == ir.WeightSplit && len(w.Like) != len(w.Axes) || w.Op == ir.WeightResize && w.Filter == nil {
 		return &fault.Error{Msg: fmt.Sprintf("malformed operation %q on weights", w.Op), Fix: "build the program again"}
 	}
 	for _, name := range names {

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"math"
 	"slices"
 
 	"vitc/ir"
@@ -40,7 +39,7 @@ func (e *evaluator) value(w *ir.Weight) (*view, error) {
 	case ir.WeightResize:
 		v := in[0]
 		for _, a := range w.Axes {
-			v = resize(v, a.Label, a.Size)
+			v = resize(v, a.Label, a.Size, *w.Filter)
 		}
 		return v, nil
 	case ir.WeightAdd, ir.WeightSub, ir.WeightMul, ir.WeightDiv:
@@ -125,10 +124,8 @@ func sum(v *view, over []ir.Dim, by float64) *view {
 	return out
 }
 
-// resize interpolates along an axis as the language's resize does: positions are centres of
-// pixels, new j lies at (j + 1/2)·old/new - 1/2, kept between the first and the last. There is no
-// antialiasing: a grid that shrinks is sampled.
-func resize(v *view, name string, size int) *view {
+// resize resamples along an axis, as the language's resize does; sums are in f64.
+func resize(v *view, name string, size int, filter ir.Filter) *view {
 	old := v.dims[v.place(name)]
 	if old.size == size {
 		return v
@@ -137,15 +134,17 @@ func resize(v *view, name string, size int) *view {
 	l[v.place(name)].Size = size
 	out := fresh(l)
 	for j := range size {
-		at := (float64(j)+0.5)*(float64(old.size)/float64(size)) - 0.5
-		at = min(max(at, 0), float64(old.size-1))
-		lo := int(math.Floor(at))
-		hi, part := min(lo+1, old.size-1), at-float64(lo)
-		to, a, b := out.index(name, j), v.index(name, lo), v.index(name, hi)
-		to.each(func(i int, in []int) {
-			x, y := float64(a.data[in[0]]), float64(b.data[in[1]])
-			to.data[i] = float32(x + float64(part*(y-x)))
-		}, a, b)
+		row := filter.Weights(old.size, size, j)
+		to := out.index(name, j)
+		to.each(func(at int, in []int) {
+			total := 0.0
+			for i, w := range row {
+				if w != 0 {
+					total += float64(w * float64(v.data[in[0]+i*old.stride]))
+				}
+			}
+			to.data[at] = float32(total)
+		}, v.index(name, 0))
 	}
 	return out
 }
