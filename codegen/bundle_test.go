@@ -12,6 +12,9 @@ import (
 	"vitc/ir"
 )
 
+// vector is a line of n numbers.
+func vector(n int) ir.Type { return ir.T(ir.F32, ir.Dim{Label: "n", Size: n}) }
+
 // sample is a small bundle with every kind of step.
 func sample() *Bundle {
 	t := ir.T(ir.F32, ir.Dim{Label: "layer", Size: 4}, ir.Dim{Label: "n", Size: 8})
@@ -19,7 +22,7 @@ func sample() *Bundle {
 		Program: &ir.Program{Name: "net", State: []ir.Leaf{{Name: "w", Kind: ir.LeafParam, Type: t}}},
 		Target:  "cpu", ISA: "avx2", IR: "ir scheduled\n",
 		Objects: []Object{{Name: "a", Kernels: []string{"k1", "k2"}, Code: []byte("code")}, {Name: "b", Kernels: []string{"k3"}, Code: []byte{0, 1}}},
-		Plan: &Plan{Funcs: []FuncPlan{{
+		Plan: &Plan{Mesh: ir.Mesh{{Name: "x", Size: 2}, {Name: "y", Size: 2}}, Funcs: []FuncPlan{{
 			Name:    "step",
 			Args:    []PlanArg{{Role: ir.RoleState, Name: "w", Type: t}, {Role: ir.RoleInput, Name: "x", Type: ir.T(ir.U8, ir.Dim{Label: "n", Size: 8})}},
 			Results: []PlanArg{{Role: ir.RoleState, Name: "w", Type: t, In: 1}, {Role: ir.RoleMetric, Name: "loss", Type: ir.T(ir.F32)}},
@@ -31,6 +34,8 @@ func sample() *Bundle {
 					{Copy: &Copy{Dst: Addr{Space: "arena", Offset: 96, Bytes: 32, Steps: []int{-32}}, Src: Addr{Space: "arg0", Bytes: 32, Steps: []int{32}}}},
 				}}},
 				{Run: &Run{Kernel: "k3", Args: []Addr{{Space: "res1", Bytes: 4}}, Tasks: 1}},
+				{Collective: &Collective{Row: "all_gather", Over: []string{"x"}, In: []Operand{{Addr{Space: "arena", Bytes: 8}, vector(2)}},
+					Out: Operand{Addr{Space: "arena", Offset: 64, Bytes: 16}, vector(4)}, Label: "all_gather"}},
 			},
 		}}},
 	}
@@ -107,6 +112,11 @@ func TestBundleHeaderErrors(t *testing.T) {
 // Checksums do not help against a file made on purpose: the plan's addresses are checked.
 func TestPlanCheck(t *testing.T) {
 	loop := func(f *FuncPlan) *Loop { return f.Steps[1].Loop }
+	meeting := func(f *FuncPlan) *Collective { return f.Steps[3].Collective }
+	put := func(n int) Collective {
+		at := Operand{Addr{Space: "arena", Bytes: 16}, vector(4)}
+		return Collective{Row: "put", Over: []string{"x"}, In: []Operand{at, {Addr{Space: "arena", Bytes: 4 * n}, vector(n)}}, Out: at}
+	}
 	for name, c := range map[string]struct {
 		break_ func(f *FuncPlan)
 		want   string
@@ -125,6 +135,20 @@ func TestPlanCheck(t *testing.T) {
 		"scratch":       {func(f *FuncPlan) { f.Steps[0].Run.Scratch = -1 }, "-1 bytes of scratch"},
 		"turns":         {func(f *FuncPlan) { loop(f).Length = 0 }, "0 turns"},
 		"two in one":    {func(f *FuncPlan) { f.Steps[0].Loop = loop(f) }, "or several"},
+		"mesh":          {func(f *FuncPlan) { meeting(f).Over = []string{"z"} }, "has not"},
+		"mesh twice":    {func(f *FuncPlan) { meeting(f).Over = []string{"x", "x"} }, "each once"},
+		"row":           {func(f *FuncPlan) { meeting(f).Row = "dot" }, `no collective "dot"`},
+		"marker":        {func(f *FuncPlan) { meeting(f).Row = "reshard" }, `no collective "reshard"`},
+		"operands":      {func(f *FuncPlan) { meeting(f).In = nil }, "0 operands"},
+		"group":         {func(f *FuncPlan) { meeting(f).Over = []string{"x", "y"} }, "over 4 devices"},
+		"dim past":      {func(f *FuncPlan) { meeting(f).Dim = 1 }, "no dim 1"},
+		"dim below":     {func(f *FuncPlan) { meeting(f).Dim = -1 }, "before the first"},
+		"operand bytes": {func(f *FuncPlan) { meeting(f).In[0].At.Bytes = 12 }, "12 bytes for"},
+		"operand place": {func(f *FuncPlan) { meeting(f).Out.At.Offset = 250 }, "which has 256"},
+		"block put":     {func(f *FuncPlan) { *meeting(f) = put(3) }, "gives no"},
+		"sharding":      {func(f *FuncPlan) { f.Args[1].Type = vector(8).WithDim(0, "z") }, "has not"},
+		"sharded dims":  {func(f *FuncPlan) { f.Args[1].Type.Shard = &ir.Sharding{Dims: [][]string{{"x"}, {"y"}}} }, "2 dims for 1"},
+		"padding":       {func(f *FuncPlan) { f.Args[1].Type.Dims[0].Global = 9 }, "of which 9 count"},
 		"none":          {func(f *FuncPlan) { f.Steps[0].Run = nil }, "none of run"},
 		"arena":         {func(f *FuncPlan) { f.Arena = -64 }, "arena of -64"},
 		"dtype":         {func(f *FuncPlan) { f.Args[1].Type.DType = ir.Real }, "no place in memory"},
@@ -142,6 +166,13 @@ func TestPlanCheck(t *testing.T) {
 		c.break_(&b.Plan.Funcs[0])
 		if _, err := Decode(encode(t, b)); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "section plan") {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+	for _, m := range []ir.Mesh{{{Name: "x", Size: 0}}, {{Name: "", Size: 1}}, {{Name: "x", Size: 1}, {Name: "x", Size: 2}}, {{Name: "x", Size: 1 << 20}, {Name: "y", Size: 2}}} {
+		b := sample()
+		b.Plan.Mesh = m
+		if err := b.Plan.Check(b.Kernels()); err == nil || !strings.Contains(err.Error(), "mesh") {
+			t.Errorf("mesh %v: %v", m, err)
 		}
 	}
 	b := sample()

@@ -24,6 +24,9 @@ const (
 // Check reports the first thing of the plan that cannot be executed; kernels are the names
 // of the functions that the bundle's objects define.
 func (p *Plan) Check(kernels map[string]bool) error {
+	if err := checkMesh(p.Mesh); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	for i := range p.Funcs {
 		f := &p.Funcs[i]
@@ -31,21 +34,21 @@ func (p *Plan) Check(kernels map[string]bool) error {
 			return fmt.Errorf("two functions named %q", f.Name)
 		}
 		seen[f.Name] = true
-		if err := f.check(kernels); err != nil {
+		if err := f.check(p.Mesh, kernels); err != nil {
 			return fmt.Errorf("function %q: %w", f.Name, err)
 		}
 	}
 	return nil
 }
 
-func (f *FuncPlan) check(kernels map[string]bool) error {
+func (f *FuncPlan) check(mesh ir.Mesh, kernels map[string]bool) error {
 	if f.Arena < 0 || f.Arena > maxBytes {
 		return fmt.Errorf("an arena of %d bytes", f.Arena)
 	}
 	if len(f.Args) > maxParams || len(f.Results) > maxParams {
 		return fmt.Errorf("%d arguments and %d results", len(f.Args), len(f.Results))
 	}
-	c := &checker{sizes: map[string]int{"arena": f.Arena}, kernels: kernels}
+	c := &checker{mesh: mesh, sizes: map[string]int{"arena": f.Arena}, kernels: kernels}
 	if err := c.ports(f); err != nil {
 		return err
 	}
@@ -53,6 +56,7 @@ func (f *FuncPlan) check(kernels map[string]bool) error {
 }
 
 type checker struct {
+	mesh    ir.Mesh
 	sizes   map[string]int // bytes of each space
 	kernels map[string]bool
 	loops   []int // lengths of the enclosing loops
@@ -61,7 +65,7 @@ type checker struct {
 
 func (c *checker) ports(f *FuncPlan) error {
 	for i, a := range f.Args {
-		n, err := typeBytes(a.Type)
+		n, err := c.portBytes(a.Type)
 		if err != nil {
 			return fmt.Errorf("argument %d: %w", i, err)
 		}
@@ -72,7 +76,7 @@ func (c *checker) ports(f *FuncPlan) error {
 	}
 	lent := map[int]bool{}
 	for i, r := range f.Results {
-		n, err := typeBytes(r.Type)
+		n, err := c.portBytes(r.Type)
 		if err != nil {
 			return fmt.Errorf("result %d: %w", i, err)
 		}
@@ -119,15 +123,19 @@ func (c *checker) steps(steps []Step) error {
 }
 
 func (c *checker) step(s *Step) error {
-	switch {
-	case s.Run != nil && s.Loop == nil && s.Copy == nil:
-		return c.run(s.Run)
-	case s.Loop != nil && s.Run == nil && s.Copy == nil:
+	switch *s { // is it, but for one field, empty?
+	case Step{Run: s.Run}:
+		if s.Run != nil {
+			return c.run(s.Run)
+		}
+	case Step{Loop: s.Loop}:
 		return c.loop(s.Loop)
-	case s.Copy != nil && s.Run == nil && s.Loop == nil:
+	case Step{Copy: s.Copy}:
 		return c.copy(s.Copy)
+	case Step{Collective: s.Collective}:
+		return c.collective(s.Collective)
 	}
-	return fmt.Errorf("is none of run, loop and copy, or several")
+	return fmt.Errorf("is none of run, loop, copy and collective, or several")
 }
 
 func (c *checker) run(r *Run) error {

@@ -3,8 +3,10 @@ package codegen
 import "vitc/ir"
 
 // Plan is what a machine executes: for each function a flat list of steps over buffers. It
-// names kernels and places and nothing of a target.
+// names kernels and places and nothing of a target. Where Mesh has axes, each of its devices
+// executes it on what it holds: types and buffers are those of one device.
 type Plan struct {
+	Mesh  ir.Mesh    `json:"mesh,omitempty"`
 	Funcs []FuncPlan `json:"funcs"`
 }
 
@@ -29,9 +31,10 @@ type PlanArg struct {
 
 // Step is one of its fields.
 type Step struct {
-	Run  *Run  `json:"run,omitempty"`
-	Loop *Loop `json:"loop,omitempty"`
-	Copy *Copy `json:"copy,omitempty"`
+	Run        *Run        `json:"run,omitempty"`
+	Loop       *Loop       `json:"loop,omitempty"`
+	Copy       *Copy       `json:"copy,omitempty"`
+	Collective *Collective `json:"collective,omitempty"`
 }
 
 // Run calls a kernel, which cuts its work into Tasks parts that may run at the same time and

@@ -41,7 +41,7 @@ func Generate(m *ir.Module, isa cpu.Level) (code *Code, err error) {
 	if m.Phase != ir.Scheduled {
 		return nil, fmt.Errorf("module in phase %s: expected %s; fix: run the passes of target cpu first", m.Phase, ir.Scheduled)
 	}
-	w := &walker{isa: isa, code: &Code{ISA: isa, Plan: &codegen.Plan{}}, units: map[string]*unit{}}
+	w := &walker{isa: isa, code: &Code{ISA: isa, Plan: &codegen.Plan{Mesh: m.Mesh}}, units: map[string]*unit{}}
 	for _, f := range m.Funcs {
 		w.function(f)
 	}
@@ -112,17 +112,30 @@ func place(v *ir.Value) codegen.Addr {
 func (w *walker) region(r *ir.Region) []codegen.Step {
 	var steps []codegen.Step
 	for _, op := range r.Ops {
-		switch op.Row.Name {
-		case "scan":
+		switch name := op.Row.Name; {
+		case name == "scan":
 			steps = append(steps, w.scan(op)...)
-		case "fusion":
+		case name == "fusion":
 			steps = append(steps, w.fusion(op)...)
-		case "rearrange", "slice": // a view: it lies where its operand does
+		case op.Row.Class == ir.Collective:
+			steps = append(steps, codegen.Step{Collective: collective(op)})
+		case name == "rearrange", name == "slice": // a view: it lies where its operand does
 		default:
 			failf(op, "stands outside of kernels; fix: run the pass fuse")
 		}
 	}
 	return steps
+}
+
+// collective is the step of a collective row.
+func collective(op *ir.Op) *codegen.Collective {
+	c := codegen.NewCollective(op)
+	c.Label = label(op.Row.Name, op)
+	for _, v := range op.In {
+		c.In = append(c.In, codegen.Operand{At: place(v), Type: v.Type})
+	}
+	c.Out = codegen.Operand{At: place(op.Out[0]), Type: op.Out[0].Type}
+	return c
 }
 
 // scan makes a loop. What circles in a carry must be found, at every turn, at the parameter's
@@ -205,7 +218,7 @@ func (w *walker) fusion(op *ir.Op) []codegen.Step {
 	w.temp = max(w.temp, u.temp)
 	var steps []codegen.Step
 	for _, c := range u.calls {
-		run := &codegen.Run{Kernel: c.kernel, Tasks: c.tasks, Scratch: c.scratch, Label: label(op)}
+		run := &codegen.Run{Kernel: c.kernel, Tasks: c.tasks, Scratch: c.scratch, Label: label(bodyNames(op), op)}
 		for _, r := range c.args {
 			run.Args = append(run.Args, w.address(op, r))
 		}
@@ -228,17 +241,21 @@ func (w *walker) address(op *ir.Op, r ref) codegen.Addr {
 	return a
 }
 
-// label says what a kernel computes and where it comes from.
-func label(op *ir.Op) string {
+// label says what is computed and where it comes from.
+func label(what string, op *ir.Op) string {
+	if p := op.Pos; p != nil && p.Valid() {
+		return fmt.Sprintf("%s (%s:%d %s)", what, p.File, p.Line, p.Path)
+	}
+	return what
+}
+
+// bodyNames are the ops of a kernel, each once.
+func bodyNames(op *ir.Op) string {
 	var names []string
 	for _, in := range op.Body.Ops {
 		if n := in.Row.Name; !slices.Contains(names, n) {
 			names = append(names, n)
 		}
 	}
-	s := strings.Join(names, " ")
-	if p := op.Pos; p != nil && p.Valid() {
-		return fmt.Sprintf("%s (%s:%d %s)", s, p.File, p.Line, p.Path)
-	}
-	return s
+	return strings.Join(names, " ")
 }

@@ -1,5 +1,6 @@
 // Package native runs programs that were compiled for the CPU: it loads a bundle's objects,
-// keeps the state in memory of its own, and executes the plan on a pool of threads.
+// keeps the state in memory of its own, and executes the plan on a pool of threads; a program
+// for a mesh on virtual devices, each with threads of its own, or on one of every process.
 package native
 
 import (
@@ -10,47 +11,40 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"vitc/codegen"
 	"vitc/codegen/llvm/cpu"
 	"vitc/codegen/llvm/elfload"
-	"vitc/ir"
 	"vitc/ir/diag"
+	"vitc/runtime/dist"
+	"vitc/runtime/layout"
 )
 
 // Options say how a machine runs.
 type Options struct {
-	Threads int // 0: one a processor that this process may use
-	// Timer, if not nil, is told after every kernel what it was and how long it took; without
-	// it no clock is read.
+	Threads int // of all devices here; 0: one a processor that this process may use
+	// Timer, if not nil, is told after every kernel of the first device what it was and how long it
+	// took; without it no clock is read.
 	Timer func(kernel, label string, took time.Duration)
+	// Ranks are this process's ends of the transport between the devices of a mesh: it holds the
+	// devices of their ranks. nil: it holds them all.
+	Ranks []dist.Transport
 }
+
+type timer = func(kernel, label string, took time.Duration)
 
 // machine is a codegen.Machine over loaded objects.
 type machine struct {
-	images []*elfload.Image
-	funcs  map[string]*function
-	names  []string // of funcs, in the plan's order
-	leaves map[string]*leaf
-	arena  *block // of whichever call is under way
-	pool   *pool
-	timer  func(kernel, label string, took time.Duration)
-	closed bool
-}
-
-// leaf is a leaf of the state, or an accumulator.
-type leaf struct {
-	typ ir.Type
-	*block
-}
-
-// function is one function, with its arguments and results bound to memory.
-type function struct {
-	*codegen.FuncPlan
-	ops    []op
-	frame  frame
-	blocks []*block // of spaces that are no leaves; beside frame.bases, nil elsewhere
+	images  []*elfload.Image
+	devices []*device // those that this process holds
+	names   []string  // of functions, in the plan's order
+	args    map[string][]layout.Layout
+	results map[string][]layout.Layout
+	leaves  map[string]layout.Layout
+	broken  error // why the state is lost, nil while it is not
+	closed  bool
 }
 
 var errClosed = errors.New("the machine is closed")
@@ -58,7 +52,7 @@ var errClosed = errors.New("the machine is closed")
 // Open loads a bundle, with state and accumulators of zeros. It fails where this CPU cannot
 // run the code.
 func Open(b *codegen.Bundle, o Options) (codegen.Machine, error) {
-	m := &machine{funcs: map[string]*function{}, leaves: map[string]*leaf{}, timer: o.Timer}
+	m := &machine{args: map[string][]layout.Layout{}, results: map[string][]layout.Layout{}, leaves: map[string]layout.Layout{}}
 	if err := m.open(b, o); err != nil {
 		m.Close()
 		return nil, err
@@ -84,16 +78,8 @@ func (m *machine) open(b *codegen.Bundle, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := m.reserve(b.Plan, o); err != nil {
-		return err
-	}
-	for i := range b.Plan.Funcs {
-		f := &b.Plan.Funcs[i]
-		if err := m.bind(f, kernels); err != nil {
-			return fmt.Errorf("function %q: %w", f.Name, err)
-		}
-	}
-	return nil
+	m.lay(b.Plan)
+	return m.populate(b.Plan, kernels, o)
 }
 
 // load maps the objects and returns the kernels' addresses.
@@ -114,126 +100,115 @@ func (m *machine) load(objects []codegen.Object) (map[string]uintptr, error) {
 	return kernels, nil
 }
 
-// reserve makes the threads, the arena and the leaves.
-func (m *machine) reserve(p *codegen.Plan, o Options) (err error) {
+// lay notes how the devices hold what functions take, give and keep.
+func (m *machine) lay(p *codegen.Plan) {
+	for i := range p.Funcs {
+		f := &p.Funcs[i]
+		m.names = append(m.names, f.Name)
+		all := func(list []codegen.PlanArg) (ls []layout.Layout) {
+			for _, a := range list {
+				l := layout.Of(p.Mesh, a.Type)
+				if ls = append(ls, l); held(a.Role) {
+					m.leaves[a.Name] = l
+				}
+			}
+			return ls
+		}
+		m.args[f.Name], m.results[f.Name] = all(f.Args), all(f.Results)
+	}
+}
+
+// populate makes the devices that this process holds, and shares its threads among them.
+func (m *machine) populate(p *codegen.Plan, kernels map[string]uintptr, o Options) error {
+	comms, err := connect(p, o.Ranks)
+	if err != nil {
+		return err
+	}
 	threads := o.Threads
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	if m.pool, err = newPool(threads, p.Scratch()); err != nil {
-		return err
-	}
-	most := 0
-	for i := range p.Funcs {
-		most = max(most, p.Funcs[i].Arena)
-		for _, a := range append(slices.Clone(p.Funcs[i].Args), p.Funcs[i].Results...) {
-			if err := m.addLeaf(p.Funcs[i].Name, a); err != nil {
-				return err
-			}
+	for _, c := range comms {
+		d := &device{comm: c, funcs: map[string]*function{}, leaves: map[string]*leaf{}}
+		if c != nil {
+			d.number = c.Device()
 		}
-	}
-	m.arena, err = newBlock(most)
-	return err
-}
-
-// held reports whether values of a role live in the machine.
-func held(r ir.Role) bool { return r == ir.RoleState || r == ir.RoleAcc }
-
-func (m *machine) addLeaf(fn string, a codegen.PlanArg) (err error) {
-	if !held(a.Role) {
-		return nil
-	}
-	if have := m.leaves[a.Name]; have != nil {
-		if !have.typ.Same(a.Type) {
-			return fmt.Errorf("%s %s is %s in function %q and %s in another", a.Role, a.Name, a.Type, fn, have.typ)
-		}
-		return nil
-	}
-	l := &leaf{typ: a.Type}
-	m.leaves[a.Name] = l
-	l.block, err = newBlock(a.Type.Bytes())
-	return err
-}
-
-// bind resolves a function's plan and gives its spaces memory: leaves lie in the machine, a
-// result that replaces an argument's leaf in that, all else in blocks of the function.
-func (m *machine) bind(plan *codegen.FuncPlan, kernels map[string]uintptr) error {
-	f := &function{FuncPlan: plan}
-	m.funcs[plan.Name] = f
-	m.names = append(m.names, plan.Name)
-	r := &resolver{plan: plan, lookup: func(k string) (uintptr, error) { return kernels[k], nil }}
-	var err error
-	if f.ops, err = r.steps(plan.Steps); err != nil {
-		return err
-	}
-	f.frame = frame{bases: []uintptr{m.arena.addr()}, turns: make([]int, r.most), pool: m.pool, timer: m.timer}
-	f.blocks = []*block{nil}
-	for _, a := range plan.Args {
-		if err := m.space(f, a); err != nil {
+		m.devices = append(m.devices, d)
+		if err := d.open(p, kernels, max(1, threads/len(comms)), o.Timer); err != nil {
 			return err
 		}
-	}
-	for _, a := range plan.Results {
-		if a.In > 0 {
-			f.frame.bases, f.blocks = append(f.frame.bases, f.frame.bases[a.In]), append(f.blocks, nil)
-		} else if err := m.space(f, a); err != nil {
-			return err
-		}
+		o.Timer = nil
 	}
 	return nil
 }
 
-func (m *machine) space(f *function, a codegen.PlanArg) error {
-	if held(a.Role) {
-		f.frame.bases, f.blocks = append(f.frame.bases, m.leaves[a.Name].addr()), append(f.blocks, nil)
-		return nil
+// connect gives each device here its side of the mesh, nil where there is none.
+func connect(p *codegen.Plan, ranks []dist.Transport) ([]*dist.Comm, error) {
+	if len(p.Mesh) == 0 {
+		if len(ranks) > 0 {
+			return nil, errors.New("the program is for one device, not for ranks; fix: build it with a plan, or with --devices")
+		}
+		return []*dist.Comm{nil}, nil
 	}
-	b, err := newBlock(a.Type.Bytes())
-	if err != nil {
-		return err
+	if ranks == nil {
+		ranks = dist.Memory(p.Mesh.Devices())
 	}
-	f.frame.bases, f.blocks = append(f.frame.bases, b.addr()), append(f.blocks, b)
-	return nil
+	comms := make([]*dist.Comm, len(ranks))
+	for i, t := range ranks {
+		var err error
+		if comms[i], err = dist.New(p.Mesh, t); err != nil {
+			return nil, err
+		}
+	}
+	return comms, nil
 }
 
-// Call implements codegen.Machine. A call that has begun runs to its end, as it changes the
-// state in place: ctx is looked at before.
+// Call implements codegen.Machine. On one device a call that has begun runs to its end, as it
+// changes the state in place: ctx is looked at before. On a mesh devices wait for one another
+// while ctx lasts; when it ends, or a device fails, all stop and the state is lost.
 func (m *machine) Call(ctx context.Context, fn string, inputs map[string][]byte) ([]codegen.Result, error) {
-	if m.closed {
-		return nil, errClosed
+	if err := m.usable(); err != nil {
+		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	f := m.funcs[fn]
-	if f == nil {
+	if !slices.Contains(m.names, fn) {
 		return nil, fmt.Errorf("the program has no function @%s; it has: %s", fn, strings.Join(m.names, ", "))
 	}
-	if err := f.take(inputs); err != nil {
+	if err := m.fit(fn, inputs); err != nil {
 		return nil, fmt.Errorf("@%s: %w", fn, err)
 	}
-	f.frame.exec(f.ops)
-	runtime.KeepAlive(f)
-	return f.results(), nil
+	if err := m.run(ctx, fn, inputs); err != nil {
+		m.broken = fmt.Errorf("the state was lost in a call that failed: @%s: %w", fn, err)
+		return nil, fmt.Errorf("@%s: %w", fn, err)
+	}
+	return m.handOut(fn)
 }
 
-// take copies the inputs to the arguments' blocks.
-func (f *function) take(inputs map[string][]byte) error {
+func (m *machine) usable() error {
+	if m.closed {
+		return errClosed
+	}
+	return m.broken
+}
+
+// fit checks that every input is there, of its size, and no other.
+func (m *machine) fit(fn string, inputs map[string][]byte) error {
 	var names []string
-	for i, a := range f.Args {
-		b := f.blocks[1+i]
-		if b == nil {
+	for i, a := range m.devices[0].funcs[fn].Args {
+		if held(a.Role) {
 			continue
 		}
 		names = append(names, a.Name)
+		whole := m.args[fn][i].Whole
 		data, ok := inputs[a.Name]
 		if !ok {
-			return fmt.Errorf("the input %s (%s) is missing", a.Name, a.Type)
+			return fmt.Errorf("the input %s (%s) is missing", a.Name, whole)
 		}
-		if len(data) != len(b.mem) {
-			return fmt.Errorf("the input %s has %d bytes: expected %d, of %s", a.Name, len(data), len(b.mem), a.Type)
+		if len(data) != whole.Bytes() {
+			return fmt.Errorf("the input %s has %d bytes: expected %d, of %s", a.Name, len(data), whole.Bytes(), whole)
 		}
-		copy(b.mem, data)
 	}
 	if len(inputs) > len(names) {
 		return fmt.Errorf("%d inputs are given, it takes %d: %s", len(inputs), len(names), strings.Join(names, ", "))
@@ -241,14 +216,68 @@ func (f *function) take(inputs map[string][]byte) error {
 	return nil
 }
 
-func (f *function) results() []codegen.Result {
-	var out []codegen.Result
-	for i, r := range f.Results {
-		if b := f.blocks[1+len(f.Args)+i]; b != nil {
-			out = append(out, codegen.Result{Name: r.Name, Type: r.Type, Data: slices.Clone(b.mem)})
+// run executes a function on every device here. A device that fails stops the others, here and
+// elsewhere, and its error is the call's.
+func (m *machine) run(ctx context.Context, fn string, inputs map[string][]byte) error {
+	defer runtime.KeepAlive(m)
+	if len(m.devices) == 1 {
+		return m.devices[0].run(ctx, fn, m.args[fn], inputs)
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, len(m.devices))
+	for i, d := range m.devices {
+		wg.Go(func() { errs[i] = d.run(ctx, fn, m.args[fn], inputs) })
+	}
+	wg.Wait()
+	return cause(errs)
+}
+
+// cause is the error of the device that failed by itself, and not for another's failing.
+func cause(errs []error) error {
+	var stopped *dist.AbortError
+	for _, err := range errs {
+		if err != nil && !errors.As(err, &stopped) {
+			return err
 		}
 	}
-	return out
+	for _, err := range errs { // of another process's device
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handOut puts the results that are not the machine's together.
+func (m *machine) handOut(fn string) ([]codegen.Result, error) {
+	var out []codegen.Result
+	for i, r := range m.devices[0].funcs[fn].Results {
+		if m.devices[0].funcs[fn].result(i) == nil {
+			continue
+		}
+		l := m.results[fn][i]
+		data, err := m.whole(l, func(d *device) []byte { return d.funcs[fn].result(i).mem })
+		if err != nil {
+			return nil, fmt.Errorf("@%s: %s: %w", fn, r.Name, err)
+		}
+		out = append(out, codegen.Result{Name: r.Name, Type: l.Whole, Data: data})
+	}
+	return out, nil
+}
+
+// whole puts a tensor together from what the devices hold.
+func (m *machine) whole(l layout.Layout, part func(*device) []byte) ([]byte, error) {
+	if !l.Cut() {
+		return slices.Clone(part(m.devices[0])), nil
+	}
+	if len(m.devices) < l.Mesh.Devices() {
+		return nil, fmt.Errorf("%s is spread over %d devices, of which %d are here", l.Local, l.Mesh.Devices(), len(m.devices))
+	}
+	data := make([]byte, l.Whole.Bytes())
+	for _, d := range m.devices {
+		l.Put(d.number, data, part(d))
+	}
+	return data, nil
 }
 
 // Leaf implements codegen.Machine.
@@ -257,7 +286,7 @@ func (m *machine) Leaf(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Clone(l.mem), nil
+	return m.whole(l, func(d *device) []byte { return d.leaves[name].mem })
 }
 
 // SetLeaf implements codegen.Machine.
@@ -266,24 +295,27 @@ func (m *machine) SetLeaf(name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(data) != len(l.mem) {
-		return fmt.Errorf("leaf %s is given %d bytes: expected %d, of %s", name, len(data), len(l.mem), l.typ)
+	if len(data) != l.Whole.Bytes() {
+		return fmt.Errorf("leaf %s is given %d bytes: expected %d, of %s", name, len(data), l.Whole.Bytes(), l.Whole)
 	}
-	copy(l.mem, data)
+	for _, d := range m.devices {
+		l.Take(d.number, data, d.leaves[name].mem)
+	}
 	return nil
 }
 
-func (m *machine) leaf(name string) (*leaf, error) {
-	if m.closed {
-		return nil, errClosed
+func (m *machine) leaf(name string) (layout.Layout, error) {
+	if err := m.usable(); err != nil {
+		return layout.Layout{}, err
 	}
-	if l := m.leaves[name]; l != nil {
+	l, ok := m.leaves[name]
+	if ok {
 		return l, nil
 	}
 	if near := diag.Nearest(name, slices.Sorted(maps.Keys(m.leaves))); near != "" {
-		return nil, fmt.Errorf("the state has no leaf %s; is it %s?", name, near)
+		return l, fmt.Errorf("the state has no leaf %s; is it %s?", name, near)
 	}
-	return nil, fmt.Errorf("the state has no leaf %s, of %d", name, len(m.leaves))
+	return l, fmt.Errorf("the state has no leaf %s, of %d", name, len(m.leaves))
 }
 
 // Close implements codegen.Machine. It may be called twice.
@@ -292,20 +324,12 @@ func (m *machine) Close() error {
 		return nil
 	}
 	m.closed = true
-	if m.pool != nil {
-		m.pool.close()
-	}
 	var errs []error
+	for _, d := range m.devices {
+		errs = append(errs, d.free()...)
+	}
 	for _, im := range m.images {
 		errs = append(errs, im.Close())
 	}
-	for _, l := range m.leaves {
-		errs = append(errs, l.free())
-	}
-	for _, f := range m.funcs {
-		for _, b := range f.blocks {
-			errs = append(errs, b.free())
-		}
-	}
-	return errors.Join(append(errs, m.arena.free())...)
+	return errors.Join(errs...)
 }

@@ -2,10 +2,10 @@ package native
 
 import (
 	"fmt"
-	"time"
-	"unsafe"
+	"slices"
 
 	"vitc/codegen"
+	"vitc/runtime/dist"
 )
 
 // place is an address with its space resolved to a number; see codegen.FuncPlan.SpaceIndex.
@@ -19,6 +19,7 @@ type op struct {
 	run  *run
 	loop *loop
 	copy *copyOp
+	meet *meeting
 }
 
 type run struct {
@@ -42,12 +43,24 @@ type copyOp struct {
 	bytes    int
 }
 
+// meeting is a collective: the devices come to it together.
+type meeting struct {
+	*dist.Collective
+	in      []place
+	out     place
+	sizes   []int    // bytes of the operands, then of the result
+	buffers [][]byte // of the operands, as the collective reads them
+	name    string
+	label   string
+}
+
 // resolver turns a function's plan into ops.
 type resolver struct {
-	plan   *codegen.FuncPlan
-	lookup func(kernel string) (uintptr, error)
-	depth  int // of loops
-	most   int
+	plan    *codegen.FuncPlan
+	kernels map[string]uintptr
+	comm    *dist.Comm // nil where there is no mesh
+	depth   int        // of loops
+	most    int
 }
 
 func (r *resolver) steps(steps []codegen.Step) ([]op, error) {
@@ -59,6 +72,8 @@ func (r *resolver) steps(steps []codegen.Step) ([]op, error) {
 			ops[i].run, err = r.run(s.Run)
 		case s.Loop != nil:
 			ops[i].loop, err = r.loop(s.Loop)
+		case s.Collective != nil:
+			ops[i].meet, err = r.meet(s.Collective)
 		default:
 			ops[i].copy, err = r.copy(s.Copy)
 		}
@@ -70,11 +85,7 @@ func (r *resolver) steps(steps []codegen.Step) ([]op, error) {
 }
 
 func (r *resolver) run(s *codegen.Run) (*run, error) {
-	kernel, err := r.lookup(s.Kernel)
-	if err != nil {
-		return nil, err
-	}
-	o := &run{kernel: kernel, tasks: int64(s.Tasks), name: s.Kernel, label: s.Label, ptrs: make([]uintptr, len(s.Args)+1)}
+	o := &run{kernel: r.kernels[s.Kernel], tasks: int64(s.Tasks), name: s.Kernel, label: s.Label, ptrs: make([]uintptr, len(s.Args)+1)}
 	for _, a := range s.Args {
 		p, err := r.place(a)
 		if err != nil {
@@ -104,68 +115,27 @@ func (r *resolver) copy(s *codegen.Copy) (*copyOp, error) {
 	return &copyOp{dst, src, s.Dst.Bytes}, err
 }
 
+func (r *resolver) meet(s *codegen.Collective) (*meeting, error) {
+	if r.comm == nil {
+		return nil, fmt.Errorf("%s in a program without a mesh", s.Row)
+	}
+	c, err := r.comm.Prepare(dist.SpecOf(s.Op()))
+	if err != nil {
+		return nil, err
+	}
+	o := &meeting{Collective: c, buffers: make([][]byte, len(s.In)), name: s.Row, label: s.Label}
+	for _, x := range append(slices.Clone(s.In), s.Out) {
+		p, err := r.place(x.At)
+		if err != nil {
+			return nil, err
+		}
+		o.in, o.sizes = append(o.in, p), append(o.sizes, x.At.Bytes)
+	}
+	o.in, o.out = o.in[:len(s.In)], o.in[len(s.In)]
+	return o, nil
+}
+
 func (r *resolver) place(a codegen.Addr) (place, error) {
 	n, err := r.plan.SpaceIndex(a.Space)
 	return place{n, a.Offset, a.Steps}, err
-}
-
-// frame is a call under way: where each space lies, and the turns of the loops around.
-type frame struct {
-	bases []uintptr
-	turns []int
-	pool  *pool
-	timer func(kernel, label string, took time.Duration)
-}
-
-func (f *frame) at(p *place) uintptr {
-	a := f.bases[p.space] + uintptr(p.offset)
-	for i, s := range p.steps {
-		a += uintptr(s * f.turns[i])
-	}
-	return a
-}
-
-func (f *frame) exec(ops []op) {
-	for i := range ops {
-		switch o := &ops[i]; {
-		case o.run != nil:
-			f.run(o.run)
-		case o.loop != nil:
-			f.loop(o.loop)
-		default:
-			f.copy(o.copy)
-		}
-	}
-}
-
-func (f *frame) run(r *run) {
-	for i := range r.args {
-		r.ptrs[i] = f.at(&r.args[i])
-	}
-	if f.timer == nil {
-		f.pool.run(r.kernel, unsafe.Pointer(&r.ptrs[0]), r.tasks)
-		return
-	}
-	start := time.Now()
-	f.pool.run(r.kernel, unsafe.Pointer(&r.ptrs[0]), r.tasks)
-	f.timer(r.name, r.label, time.Since(start))
-}
-
-func (f *frame) loop(l *loop) {
-	for i := range l.length {
-		if f.turns[l.depth] = i; l.reverse {
-			f.turns[l.depth] = l.length - 1 - i
-		}
-		f.exec(l.body)
-	}
-}
-
-func (f *frame) copy(c *copyOp) {
-	copy(bytesAt(f.at(&c.dst), c.bytes), bytesAt(f.at(&c.src), c.bytes))
-}
-
-// bytesAt is memory of a block, as a slice.
-func bytesAt(addr uintptr, n int) []byte {
-	p := *(*unsafe.Pointer)(unsafe.Pointer(&addr)) // outside the Go heap: the collector does not care
-	return unsafe.Slice((*byte)(p), n)
 }
