@@ -45,27 +45,34 @@ type PermuteAttrs struct {
 }
 
 func collectiveRows() []*Row {
-	row := func(name string, in int, attrs func() any, index func(*Op) Rule) *Row {
-		return &Row{Name: name, Class: Collective, In: in, Out: 1, Attrs: attrs, Index: index, Types: collectiveTypes}
+	row := func(name string, in int, attrs func() any, lies func(*Op, Type, []string) (Type, error)) *Row {
+		return &Row{Name: name, Class: Collective, In: in, Out: 1, Attrs: attrs, Lies: lies, Types: collectiveTypes}
 	}
 	block := func() any { return &BlockAttrs{} }
 	gather := func() any { return &GatherAttrs{} }
 	return []*Row{
-		{Name: "reshard", Class: Marker, In: 1, Out: 1, Index: pointIndex, Types: wantedShape},
+		{Name: "reshard", Class: Marker, In: 1, Out: 1, Index: pointIndex, Types: wantedShape, VJP: reshardVJP},
 		// axis_index: the device's place, i32[].
-		row("axis_index", 0, func() any { return &AxisAttrs{} }, nil),
+		row("axis_index", 0, func() any { return &AxisAttrs{} }, varied),
 		// block x: the device's block of a dim; put x, b: x with that block replaced by b.
-		row("block", 1, block, nil),
-		row("put", 2, block, nil),
+		row("block", 1, block, blockLies),
+		row("put", 2, block, varied),
 		// all_gather x: the group's blocks, joined. reduce_scatter x: the group's values summed up,
 		// of which the device gets its block of a dim. all_reduce x: all of the sum. all_to_all x:
 		// of every device's block of To, the device's own, joined along Dim. permute x: a neighbour's.
-		row("all_gather", 1, gather, nil),
-		row("reduce_scatter", 1, gather, nil),
-		row("all_reduce", 1, func() any { return &ReduceOverAttrs{Kind: "sum"} }, nil),
-		row("all_to_all", 1, func() any { return &ExchangeAttrs{} }, nil),
-		row("permute", 1, func() any { return &PermuteAttrs{} }, nil),
+		row("all_gather", 1, gather, gatherLies),
+		row("reduce_scatter", 1, gather, scatterLies),
+		row("all_reduce", 1, func() any { return &ReduceOverAttrs{Kind: "sum"} }, reduceLies),
+		row("all_to_all", 1, func() any { return &ExchangeAttrs{} }, exchangeLies),
+		row("permute", 1, func() any { return &PermuteAttrs{} }, permuteLies),
 	}
+}
+
+// reshardVJP brings the cotangent to where the operand is; what is in parts has the cotangent of
+// the whole in each of them.
+func reshardVJP(b *Builder, op *Op, d []*Value) []*Value {
+	t := op.In[0].Type.WithSum()
+	return one(b.Apply("reshard", nil, &t, d[0]))
 }
 
 // wantedShape takes the type that is asked for, which differs from the operand's in its sharding.

@@ -29,11 +29,30 @@ func controlRows() []*Row {
 		// grad loss, w..: the gradient of a scalar; removed by autodiff.
 		{Name: "grad", Class: Marker, In: -1, Out: -1, Types: gradTypes},
 		{Name: "stop", Class: Marker, In: 1, Out: 1, Index: pointIndex, Types: sameTypes},
-		{Name: "fence", Class: Marker, In: -1, Out: -1, Attrs: func() any { return &FenceAttrs{} }, Types: sameTypes},
+		{Name: "fence", Class: Marker, In: -1, Out: -1, Attrs: func() any { return &FenceAttrs{} }, Index: apartIndex, Types: sameTypes,
+			Linear: func(*Op) Linearity { return Apart }, VJP: fenceVJP},
 	}
 }
 
 func sameTypes(op *Op, _ []Type) ([]Type, error) { return typesOf(op.In), nil }
+
+// apartIndex is the rule of an op that leaves each of its operands as it is.
+func apartIndex(op *Op) Rule {
+	var r Rule
+	for _, x := range op.In {
+		term := Term{}
+		for _, d := range x.Type.Dims {
+			n := len(r.Factors)
+			term = append(term, DimFactors{n})
+			r.Factors = append(r.Factors, Factor{Name: factorNames[n%len(factorNames)], Size: d.Size})
+		}
+		r.In, r.Out = append(r.In, term), append(r.Out, term)
+	}
+	return r
+}
+
+// fenceVJP: on the way back nothing is to be kept apart.
+func fenceVJP(_ *Builder, _ *Op, d []*Value) []*Value { return d }
 
 func gradTypes(op *Op, _ []Type) ([]Type, error) {
 	if len(op.In) == 0 || op.In[0].Type.Rank() != 0 || !op.In[0].Type.DType.Float() {

@@ -21,29 +21,29 @@ type ArgmaxAttrs struct{ Dim int }
 
 func indexedRows() []*Row {
 	return []*Row{
-		{Name: "slice", Class: Indexed, In: 1, Out: 1, Attrs: func() any { return &SliceAttrs{} }, Types: sliceTypes, Index: movingIndex,
+		{Name: "slice", Class: Indexed, In: 1, Out: 1, Attrs: func() any { return &SliceAttrs{} }, Types: sliceTypes, Index: movingIndex, Linear: jointly,
 			VJP: func(b *Builder, op *Op, d []*Value) []*Value {
 				a := op.Attrs.(*SliceAttrs)
 				return one(b.Pad(d[0], a.Dim, a.From, op.In[0].Type.Dims[a.Dim].Size-a.To))
 			}},
-		{Name: "pad", Class: Indexed, In: 1, Out: 1, Attrs: func() any { return &PadAttrs{} }, Types: padTypes, Index: movingIndex,
+		{Name: "pad", Class: Indexed, In: 1, Out: 1, Attrs: func() any { return &PadAttrs{} }, Types: padTypes, Index: movingIndex, Linear: jointly,
 			VJP: func(b *Builder, op *Op, d []*Value) []*Value {
 				a := op.Attrs.(*PadAttrs)
 				return one(b.Slice(d[0], a.Dim, a.Lo, a.Lo+op.In[0].Type.Dims[a.Dim].Size))
 			}},
-		{Name: "roll", Class: Indexed, In: 1, Out: 1, Attrs: func() any { return &RollAttrs{} }, Types: rollTypes, Index: movingIndex,
+		{Name: "roll", Class: Indexed, In: 1, Out: 1, Attrs: func() any { return &RollAttrs{} }, Types: rollTypes, Index: turnedIndex, Linear: jointly, Counts: turned,
 			VJP: func(b *Builder, op *Op, d []*Value) []*Value {
 				a := op.Attrs.(*RollAttrs)
 				return one(b.Roll(d[0], a.Dim, -a.By))
 			}},
-		{Name: "concat", Class: Indexed, In: -1, Out: 1, Attrs: func() any { return &ConcatAttrs{} }, Types: concatTypes, Index: movingIndex, VJP: concatVJP},
+		{Name: "concat", Class: Indexed, In: -1, Out: 1, Attrs: func() any { return &ConcatAttrs{} }, Types: concatTypes, Index: movingIndex, Linear: jointly, VJP: concatVJP},
 		{Name: "argmax", Class: Indexed, In: 1, Out: 1, Attrs: func() any { return &ArgmaxAttrs{} }, Types: argmaxTypes, Flops: 1, Index: argmaxIndex},
 		// gather table, ids [vw,bs->bsw]: the factor that only the table has is looked up by the
 		// ids; an id out of range gives zeros.
-		{Name: "gather", Class: Indexed, In: 2, Out: 1, Carries: true, Types: gatherTypes, VJP: gatherVJP},
+		{Name: "gather", Class: Indexed, In: 2, Out: 1, Carries: true, Types: gatherTypes, VJP: gatherVJP, Counts: looked},
 		// scatter_add ids, d [bs,bsw->vw]: adds each d at its id; the factor only the result has is
 		// chosen by the ids, and an id out of range is dropped.
-		{Name: "scatter_add", Class: Indexed, In: 2, Out: 1, Carries: true, Types: scatterTypes, Flops: 1, VJP: scatterVJP},
+		{Name: "scatter_add", Class: Indexed, In: 2, Out: 1, Carries: true, Types: scatterTypes, Flops: 1, VJP: scatterVJP, Counts: looked},
 	}
 }
 
@@ -153,13 +153,21 @@ func movingIndex(op *Op) Rule {
 	return r
 }
 
+// turnedIndex gives every dim one factor: what a roll moves out at the end comes in at the
+// beginning, so that the dim can be cut where neighbours exchange what moves between them.
+func turnedIndex(op *Op) Rule {
+	r := pointIndex(op)
+	r.Factors[op.Attrs.(*RollAttrs).Dim].Kind = Moving
+	return r
+}
+
+func turned(op *Op) []int { return []int{op.Attrs.(*RollAttrs).Dim} }
+
 func movedDim(op *Op) int {
 	switch a := op.Attrs.(type) {
 	case *SliceAttrs:
 		return a.Dim
 	case *PadAttrs:
-		return a.Dim
-	case *RollAttrs:
 		return a.Dim
 	case *ConcatAttrs:
 		return a.Dim
@@ -188,6 +196,15 @@ func Looked(op *Op) (int, error) {
 		return 0, fmt.Errorf("%s %s looks up no factor", op.Row.Name, r)
 	}
 	return found, nil
+}
+
+// looked is the factor that ids count along; ids of a block count from its beginning.
+func looked(op *Op) []int {
+	f, err := Looked(op)
+	if err != nil {
+		return nil // the row's types refuse it
+	}
+	return []int{f}
 }
 
 func gatherTypes(op *Op, want []Type) ([]Type, error) {

@@ -14,13 +14,13 @@ type ReduceAttrs struct{ Kind string }
 
 func linearRows() []*Row {
 	return []*Row{
-		{Name: "dot", Class: Linear, In: 2, Out: 1, Carries: true, Types: dotTypes, Flops: 2, VJP: dotVJP},
+		{Name: "dot", Class: Linear, In: 2, Out: 1, Carries: true, Types: dotTypes, Flops: 2, VJP: dotVJP, Linear: singly},
 		{Name: "reduce", Class: Linear, In: 1, Out: 1, Carries: true, Types: reduceTypes, Flops: 1, VJP: reduceVJP,
-			Attrs: func() any { return &ReduceAttrs{} }},
-		{Name: "broadcast", Class: Linear, In: 1, Out: 1, Carries: true, Types: spreadTypes, VJP: func(b *Builder, op *Op, d []*Value) []*Value {
+			Attrs: func() any { return &ReduceAttrs{} }, Linear: reduceLinear},
+		{Name: "broadcast", Class: Linear, In: 1, Out: 1, Carries: true, Types: spreadTypes, Linear: jointly, VJP: func(b *Builder, op *Op, d []*Value) []*Value {
 			return one(b.ReduceTo("sum", d[0], op.Rule.Swap(op.Rule.Out, op.Rule.In[0]), op.In[0].Type.Dims))
 		}},
-		{Name: "rearrange", Class: Linear, In: 1, Out: 1, Carries: true, Types: rearrangeTypes, VJP: func(b *Builder, op *Op, d []*Value) []*Value {
+		{Name: "rearrange", Class: Linear, In: 1, Out: 1, Carries: true, Types: rearrangeTypes, Linear: jointly, VJP: func(b *Builder, op *Op, d []*Value) []*Value {
 			return one(b.Rearrange(d[0], op.Rule.Swap(op.Rule.Out, op.Rule.In[0]), op.In[0].Type.Dims))
 		}},
 	}
@@ -120,11 +120,19 @@ func reduceTypes(op *Op, want []Type) ([]Type, error) {
 	return ts, single(op)
 }
 
+// reduceLinear: the maximum of sums is no sum of maxima.
+func reduceLinear(op *Op) Linearity {
+	if joins(op) == "sum" {
+		return Jointly
+	}
+	return Opaque
+}
+
 func reduceVJP(b *Builder, op *Op, d []*Value) []*Value {
 	x, y := op.In[0], op.Out[0]
 	back := op.Rule.Swap(op.Rule.Out, op.Rule.In[0])
 	spread := func(v *Value) *Value { return b.Broadcast(v, back, x.Type.Dims) }
-	if k := op.Attrs.(*ReduceAttrs).Kind; k == "sum" || k == "tree" {
+	if joins(op) == "sum" {
 		return one(spread(d[0]))
 	}
 	won := b.Cast(b.Compare("eq", x, spread(y)), x.Type.DType)

@@ -126,6 +126,7 @@ func unaryRows() []*Row {
 		u("cos", floats, 8, math.Cos, func(b *Builder, x, y, d *Value) *Value { return b.Neg(b.Mul(d, b.Unary("sin", x))) }),
 		u("not", bools, 1, func(x float64) float64 { return 1 - x }, nil),
 	}
+	rows[0].Linear = jointly // neg
 	return append(rows, castRow())
 }
 
@@ -189,6 +190,7 @@ func binaryRows() []*Row {
 		if f, ok := intBodies[r.Name]; ok {
 			r.Ints = f
 		}
+		r.Linear = linearPoints[r.Name]
 	}
 	return rows
 }
@@ -217,6 +219,9 @@ var intBodies = map[string]func(x []int64) int64{
 	"shl": func(x []int64) int64 { return x[0] << (uint64(x[1]) & 31) },
 	"shr": func(x []int64) int64 { return x[0] >> (uint64(x[1]) & 31) },
 }
+
+// linearPoints are the binary rows that are linear.
+var linearPoints = map[string]func(*Op) Linearity{"add": jointly, "sub": jointly, "mul": singly}
 
 // maxOf and minOf pass NaN on, as every target must.
 func maxOf(x, y float64) float64 {

@@ -273,6 +273,19 @@ func (r Rule) SizeOf(d DimFactors) int {
 	return n
 }
 
+// Cuttable reports whether devices can share a factor: not where it must be whole, nor where
+// positions move out of the dim. Where they move in a circle, neighbours can exchange them.
+func (r Rule) Cuttable(f int) bool {
+	switch r.Factors[f].Kind {
+	case Whole:
+		return false
+	case Moving:
+		has := func(t Term) bool { return t.Has(f) }
+		return slices.ContainsFunc(r.In, has) && slices.ContainsFunc(r.Out, has)
+	}
+	return true
+}
+
 // Free is a name that no factor of the rule has.
 func (r Rule) Free() byte {
 	for _, name := range []byte(factorNames) {

@@ -15,6 +15,7 @@ type RngAttrs struct{ Strides []int }
 func sourceRows() []*Row {
 	return []*Row{
 		{Name: "iota", Class: Source, In: 0, Out: 1, Attrs: func() any { return &IotaAttrs{} }, Index: pointIndex,
+			Counts: func(op *Op) []int { return []int{op.Attrs.(*IotaAttrs).Dim} },
 			Types: func(op *Op, want []Type) ([]Type, error) {
 				if len(want) != 1 || want[0].DType != I32 && want[0].DType != U32 {
 					return nil, fmt.Errorf("iota needs an i32 or u32 type")
@@ -35,8 +36,17 @@ func sourceRows() []*Row {
 				r.In = append([]Term{{DimFactors{k}}}, make([]Term, len(op.In)-1)...)
 				return r
 			},
-			Types: rngTypes},
+			Counts: func(op *Op) []int { return upTo(op.Out[0].Type.Rank()) }, Types: rngTypes},
 	}
+}
+
+// upTo lists the numbers below n.
+func upTo(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
 }
 
 // Drawn is the position at which what an rng_bits draws begins: nil, or one value a dim.

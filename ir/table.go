@@ -34,6 +34,14 @@ type Row struct {
 	// Scalar is the body of a pointwise row over reals, Ints over integers (nil: by Scalar).
 	Scalar func(attrs any, x []float64) float64
 	Ints   func(x []int64) int64
+	// Linear says what the row makes of operands in parts; nil: it reads them whole.
+	Linear func(op *Op) Linearity
+	// Counts lists the factors along which the row counts positions: where one is cut, a device has
+	// to be told by an operand where its block begins.
+	Counts func(op *Op) []int
+	// Lies gives the sharding of a collective's result from its operand's type, along those axes of
+	// Over that have a global meaning on both sides.
+	Lies func(op *Op, t Type, over []string) (Type, error)
 	// Flops an element of the result costs, 2 a multiply-add.
 	Flops int
 	// VJP gives the cotangent of each operand from those of the results; nil entries are zero.

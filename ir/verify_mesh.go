@@ -19,7 +19,7 @@ func verifySharding(m *Module, v *Value) error {
 			return fmt.Errorf("%%%s %s names %s twice", v.Name, v.Type, a)
 		}
 	}
-	if m.Phase != Partitioned && m.Phase != Scheduled {
+	if !m.local() {
 		return nil
 	}
 	for i, d := range v.Type.Dims {
@@ -57,31 +57,32 @@ func verifyPorts(m *Module, f *Func) error {
 	return nil
 }
 
-// verifyMesh checks an op of a module with a mesh. Values that vary along axes have no global
-// meaning there: the mesh interpreter holds them against the program for one device.
+// verifyMesh checks an op of a module with a mesh.
 func verifyMesh(m *Module, op *Op) error {
 	for _, v := range op.Out {
 		if err := verifySharding(m, v); err != nil {
 			return err
 		}
 	}
-	partitioned := m.Phase == Partitioned || m.Phase == Scheduled
 	switch {
-	case partitioned && op.Row.Name == "reshard":
+	case m.local() && op.Row.Name == "reshard":
 		return fmt.Errorf("is left after partition")
-	case !partitioned && op.Row.Class == Collective:
+	case !m.local() && op.Row.Class == Collective:
 		return fmt.Errorf("stands before partition")
 	case op.Row.Name == "scan":
 		return verifyBorder(op)
+	case op.Row.Name == "fusion":
+		return verifyKernel(op)
 	case op.Row.Name == "reshard":
 		return verifyReshard(op)
 	case op.Row.Class == Collective:
-		return verifyGroup(m, op)
-	case op.Body != nil || slices.ContainsFunc(slices.Concat(op.In, op.Out), func(v *Value) bool { return len(v.Type.Shard.Varies()) > 0 }):
-		return nil
+		return verifyCollective(m, op)
 	}
-	return verifyFactors(op)
+	return verifyFactors(m, op)
 }
+
+// local reports whether the module's sizes are those of one device.
+func (m *Module) local() bool { return m.Phase == Partitioned || m.Phase == Scheduled }
 
 // verifyReshard: values are not taken apart into sums.
 func verifyReshard(op *Op) error {
@@ -120,104 +121,16 @@ func verifyBorder(op *Op) error {
 	return nil
 }
 
-// verifyFactors: the values of an op agree on the axes of each factor, no axis cuts two, a factor
-// that must be whole is, and results are sums over the axes that contracted factors are cut along.
-func verifyFactors(op *Op) error {
-	r := RuleOf(op)
-	cut, of := make([][]string, len(r.Factors)), map[string]int{}
-	check := func(v *Value, t Term) error {
-		for i, d := range t {
-			axes := v.Type.Shard.Of(i)
-			if len(d) != 1 || v.Lit != nil {
-				continue
-			}
-			f := d[0]
-			if k := r.Factors[f].Kind; len(axes) > 0 && (k == Whole || k == Moving && op.Row.Name != "roll") {
-				return fmt.Errorf("%s is cut along %s, which must be whole", v.Type, v.Type.dimName(i))
-			}
-			if cut[f] != nil && !slices.Equal(cut[f], axes) {
-				return fmt.Errorf("factor %c is cut along %v and along %v", r.Factors[f].Name, cut[f], axes)
-			}
-			cut[f] = append([]string{}, axes...)
-			for _, a := range axes {
-				if g, ok := of[a]; ok && g != f && op.Row.Name != "roll" {
-					return fmt.Errorf("%s cuts the factors %c and %c", a, r.Factors[g].Name, r.Factors[f].Name)
-				}
-				of[a] = f
-			}
-		}
-		return nil
-	}
-	for k, terms := range [][]Term{r.In, r.Out} {
-		for i, t := range terms {
-			if err := check([][]*Value{op.In, op.Out}[k][i], t); err != nil {
-				return err
-			}
+// verifyKernel: a kernel's values lie inside as they do around it.
+func verifyKernel(op *Op) error {
+	for i, p := range op.Body.Params {
+		if !p.Type.Shard.Equal(op.In[i].Type.Shard) {
+			return fmt.Errorf("parameter %d is %s, bound to %s", i+1, p.Type, op.In[i].Type)
 		}
 	}
-	return verifySums(op, r, cut)
-}
-
-// linear rows hand parts on: of all their operands or of none, but for literals.
-var linearNames = map[string]bool{"add": true, "sub": true, "neg": true, "broadcast": true, "rearrange": true, "reduce": true,
-	"slice": true, "pad": true, "concat": true, "roll": true, "fence": true}
-
-func verifySums(op *Op, r Rule, cut [][]string) error {
-	var sums []string
-	for i, v := range op.In {
-		in := v.Type.Shard.Sums()
-		if v.Lit != nil {
-			continue
-		}
-		if len(in) > 0 && !linearNames[op.Row.Name] {
-			return fmt.Errorf("reads parts of a sum, %s, as if they were whole", v.Type)
-		}
-		if i > 0 && linearNames[op.Row.Name] && op.Row.Name != "fence" && op.In[0].Lit == nil && !slices.Equal(in, op.In[0].Type.Shard.Sums()) {
-			return fmt.Errorf("mixes %s and %s", op.In[0].Type, v.Type)
-		}
-		sums = append(sums, minus(in, sums)...)
-	}
-	if a, ok := op.Attrs.(*ReduceAttrs); !ok || a.Kind == "sum" || a.Kind == "tree" {
-		for f, axes := range cut {
-			if r.Factors[f].Kind == Contracted {
-				sums = append(sums, minus(axes, sums)...)
-			}
-		}
-	}
-	for _, v := range op.Out {
-		if missing := minus(sums, v.Type.Shard.Sums()); len(missing) > 0 && op.Row.Name != "fence" {
-			return fmt.Errorf("%%%s %s is a sum over %v, which its type does not say", v.Name, v.Type, missing)
-		}
-		zero := op.Row.Name == "broadcast" && op.In[0].Is(0)
-		if extra := minus(v.Type.Shard.Sums(), sums); len(extra) > 0 && !zero {
-			return fmt.Errorf("%%%s %s is no sum over %v", v.Name, v.Type, extra)
-		}
-	}
-	return nil
-}
-
-// verifyGroup: a collective's axes are the mesh's, and sizes change by the number of devices.
-func verifyGroup(m *Module, op *Op) error {
-	for _, a := range Over(op.Attrs) {
-		if m.Mesh.Axis(a) < 0 {
-			return fmt.Errorf("over %s, which the mesh %s has not", a, m.Mesh)
-		}
-	}
-	if len(op.In) == 0 {
-		return nil
-	}
-	n := m.Mesh.Size(Over(op.Attrs)...)
-	grows, shrinks := resizing(op)
-	for i, d := range op.In[0].Type.Dims {
-		want := d.Size
-		switch {
-		case i == grows:
-			want *= n
-		case i == shrinks:
-			want /= n
-		}
-		if got := op.Out[0].Type.Dims[i].Size; got != want || i == shrinks && d.Size%n != 0 {
-			return fmt.Errorf("of %s over %d devices gives no %s", op.In[0].Type, n, op.Out[0].Type)
+	for i, y := range op.Body.Yield {
+		if !y.Type.Shard.Equal(op.Out[i].Type.Shard) {
+			return fmt.Errorf("yields %s as %s", y.Type, op.Out[i].Type)
 		}
 	}
 	return nil

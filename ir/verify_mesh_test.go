@@ -5,9 +5,24 @@ import (
 	"testing"
 )
 
+// meshCase is a line, what it reads, and what the verifier has against it, if anything.
+type meshCase struct{ phase, args, line, want string }
+
+func (c meshCase) check(t *testing.T) {
+	t.Helper()
+	args := strings.Replace(c.args, ", %c", " input=\"p\", %c", 1) + " input=\"q\""
+	m, err := Parse("ir " + c.phase + " mesh(x:2, y:2)\nfunc @f(" + args + ") -> () {\n" + c.line + "\nyield }")
+	if err == nil {
+		err = Verify(m)
+	}
+	if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+		t.Errorf("%s\n%s\ngot %v, expected %q", c.args, c.line, err, c.want)
+	}
+}
+
 // TestVerifyMesh: each line breaks one invariant of modules for many devices, or none.
 func TestVerifyMesh(t *testing.T) {
-	for _, c := range []struct{ phase, args, line, want string }{
+	for _, c := range []meshCase{
 		{"differentiated", "%a: f32[b:4, w:8]{b@x}, %c: f32[w:8, m:4]", "%y: f32[b:4, m:4]{b@x} = dot %a, %c [bw,wm->bm]", ""},
 		{"differentiated", "%a: f32[b:4, w:8]{w@x}, %c: f32[w:8, m:4]{w@x}", "%y: f32[b:4, m:4]{+x} = dot %a, %c [bw,wm->bm]", ""},
 		{"differentiated", "%a: f32[b:4, w:8]{w@x}, %c: f32[w:8, m:4]", "%y: f32[b:4, m:4]{+x} = dot %a, %c [bw,wm->bm]", "factor w is cut along [x] and along []"},
@@ -29,15 +44,7 @@ func TestVerifyMesh(t *testing.T) {
 		{"partitioned", "%a: f32[b:4]{b@x}, %c: f32[b:4]", "%y: f32[b:8] = all_gather %a dim=0 over=z", "over z, which the mesh (x: 2, y: 2) has not"},
 		{"partitioned", "%a: f32[b:4]{b@x}, %c: f32[b:4]", "%y: f32[b:4/9]{b@x} = neg %a", "no padding of 9"},
 	} {
-		args := strings.Replace(c.args, ", %c", " input=\"p\", %c", 1) + " input=\"q\""
-		text := "ir " + c.phase + " mesh(x:2, y:2)\nfunc @f(" + args + ") -> () {\n" + c.line + "\nyield }"
-		m, err := Parse(text)
-		if err == nil {
-			err = Verify(m)
-		}
-		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("%s\ngot %v, expected %q", c.line, err, c.want)
-		}
+		c.check(t)
 	}
 }
 

@@ -21,7 +21,7 @@ func windowRows() []*Row {
 	attrs := func() any { return &WindowAttrs{} }
 	return []*Row{
 		// window x: dim s becomes two dims (o, k), y[o, k] = x[o·Stride + k - Lo].
-		{Name: "window", Class: Indexed, In: 1, Out: 1, Attrs: attrs, Types: windowTypes, Index: windowIndex,
+		{Name: "window", Class: Indexed, In: 1, Out: 1, Attrs: attrs, Types: windowTypes, Index: windowIndex, Linear: windowLinear,
 			VJP: func(b *Builder, op *Op, d []*Value) []*Value {
 				a := *op.Attrs.(*WindowAttrs)
 				a.Fill = ""
@@ -30,12 +30,20 @@ func windowRows() []*Row {
 			}},
 		// unwindow d: dims (o, k) become one dim s again, x[s] the sum of all d[o, k] for which
 		// s = o·Stride + k - Lo: what lies outside is dropped, what no window sees is zero.
-		{Name: "unwindow", Class: Indexed, In: 1, Out: 1, Attrs: attrs, Types: unwindowTypes, Index: unwindowIndex, Flops: 1,
+		{Name: "unwindow", Class: Indexed, In: 1, Out: 1, Attrs: attrs, Types: unwindowTypes, Index: unwindowIndex, Flops: 1, Linear: jointly,
 			VJP: func(b *Builder, op *Op, d []*Value) []*Value {
 				t := op.In[0].Type
 				return one(b.Apply("window", op.Attrs, &t, d[0]))
 			}},
 	}
+}
+
+// windowLinear: zeros around parts are zeros around their sum, and nothing else is.
+func windowLinear(op *Op) Linearity {
+	if op.Attrs.(*WindowAttrs).Fill == "" {
+		return Jointly
+	}
+	return Opaque
 }
 
 // Window lays out the windows of a dim; the labels of its two dims are given.

@@ -19,19 +19,13 @@ type view struct {
 // viewOf reads an op's rule.
 func viewOf(op *ir.Op) *view {
 	r := ir.RuleOf(op)
-	if op.Row.Name == "fence" {
-		r = apart(op)
-	}
 	v := &view{in: r.In, out: r.Out, factors: slices.Clone(r.Factors), join: "sum"}
-	if a, ok := op.Attrs.(*ir.ReduceAttrs); ok && a.Kind != "tree" {
-		v.join = a.Kind
-	}
-	if op.Row.Name == "roll" {
-		v.in, v.out = []ir.Term{r.Out[0]}, r.Out
+	if a, ok := op.Attrs.(*ir.ReduceAttrs); ok {
+		v.join = a.Join()
 	}
 	v.whole, v.even = make([]bool, len(v.factors)), make([]bool, len(v.factors))
 	for i, f := range v.factors {
-		v.whole[i] = f.Kind == ir.Whole || f.Kind == ir.Moving && op.Row.Name != "roll"
+		v.whole[i] = !r.Cuttable(i)
 		v.even[i] = f.Kind == ir.Moving
 	}
 	for _, t := range append(slices.Clone(v.in), v.out...) {
@@ -96,20 +90,6 @@ func tiesOf(op *ir.Op) []tie {
 		ties = append(ties, tie{op.Out[a.Carry+i], s, 1})
 	}
 	return ties
-}
-
-// apart is the rule of an op that leaves each of its operands as it is.
-func apart(op *ir.Op) ir.Rule {
-	var r ir.Rule
-	for _, x := range op.In {
-		term := ir.Term{}
-		for _, d := range x.Type.Dims {
-			term = append(term, ir.DimFactors{len(r.Factors)})
-			r.Factors = append(r.Factors, ir.Factor{Size: d.Size})
-		}
-		r.In, r.Out = append(r.In, term), append(r.Out, term)
-	}
-	return r
 }
 
 // contracted reports whether devices that cut a factor hold parts of the results.

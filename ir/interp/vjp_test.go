@@ -87,6 +87,8 @@ var shapeGradients = []gradCase{
 	grads(-2, 2, "%y: f32[n:1] = slice %a dim=0 from=2 to=3", "f32[n:3]"),
 	grads(-2, 2, "%y: f32[a:2, b:6] = pad %a dim=1 lo=1 hi=2", "f32[a:2, b:3]"),
 	grads(-2, 2, "%y: f32[a:4, b:3] = pad %a dim=0 lo=2 hi=0", "f32[a:2, b:3]"),
+	grads(-2, 2, "%y: f32[n:3] = fence %a why=\"no reason\"", "f32[n:3]"),
+	grads(-2, 2, "%y: f32[n:3] = reshard %a", "f32[n:3]"),
 	grads(-2, 2, "%y: f32[a:2, b:3] = roll %a dim=1 by=1", "f32[a:2, b:3]"),
 	grads(-2, 2, "%y: f32[a:5, b:3] = roll %a dim=0 by=-7", "f32[a:5, b:3]"),
 	grads(-2, 2, "%y: f32[a:2, b:6] = concat %a, %b, %c dim=1", "f32[a:2, b:3]", "f32[a:2, b:1]", "f32[a:2, b:2]"),
