@@ -82,7 +82,7 @@ func (e *end) Abort(err error) {
 }
 
 func (e *end) Exchange(ctx context.Context, sends, recvs []Message) error {
-	if err := checkPeers(e.Size(), sends, recvs); err != nil {
+	if err := CheckPeers(e.Size(), sends, recvs); err != nil {
 		return err
 	}
 	if err := e.stopped(ctx); err != nil || len(sends)+len(recvs) == 0 {

@@ -45,8 +45,8 @@ func (e *AbortError) Error() string { return fmt.Sprintf("rank %d has failed: %v
 // Unwrap is why it gave up.
 func (e *AbortError) Unwrap() error { return e.Err }
 
-// checkPeers refuses messages to ranks that there are not.
-func checkPeers(size int, lists ...[]Message) error {
+// CheckPeers refuses messages to ranks that there are not.
+func CheckPeers(size int, lists ...[]Message) error {
 	for _, list := range lists {
 		for _, m := range list {
 			if m.Peer < 0 || m.Peer >= size {
