@@ -1,7 +1,10 @@
 package passes
 
 import (
+	"slices"
+
 	"vitc/ir"
+	"vitc/ir/cost"
 	"vitc/ir/topology"
 )
 
@@ -11,6 +14,7 @@ import (
 type footprint struct {
 	plan      *ir.Plan       // nil: one device
 	chip      *topology.Chip // nil: not known
+	model     *cost.Model    // nil where chip is
 	precision ir.DType       // what real stands for
 }
 
@@ -18,6 +22,9 @@ func newFootprint(precision ir.DType, plan *ir.Plan) footprint {
 	fp := footprint{plan: plan, precision: precision}
 	if plan != nil {
 		fp.chip = topology.ChipNamed(plan.Devices.Chip)
+	}
+	if fp.chip != nil {
+		fp.model = priced(plan)
 	}
 	return fp
 }
@@ -46,22 +53,35 @@ func (fp footprint) whole(t ir.Type) int64 {
 	return int64(t.Bytes())
 }
 
-// seconds is the time of an op on one device: a product's at the chip's peak, a sum's reading of
-// its operand; what is pointwise rides along in other ops' passes over memory.
+// seconds is the time of an op on one device: a product's, a sum's reading of its operand; what is
+// pointwise rides along in other ops' passes over memory.
 func (fp footprint) seconds(op *ir.Op) float64 {
-	if fp.chip == nil {
+	if fp.model == nil {
 		return 0
 	}
 	moved := int64(0)
 	for _, v := range op.In {
 		moved += fp.bytes(v.Type)
 	}
-	memory := float64(moved) / fp.chip.HBMRate
+	memory := fp.model.Pass(float64(moved))
 	if flops := op.ProductFlops(); flops > 0 {
-		return max(flops/float64(fp.plan.Mesh.Devices())/fp.chip.Peak, memory)
+		p := cost.ProductOf(op, func(x *ir.Value) ir.Type { return fp.local(x.Type) })
+		peak := float64(fp.plan.Mesh.Devices()) * fp.chip.Peak
+		return max(flops/peak/fp.model.Efficiency(p), memory)
 	}
 	if op.Row.Name == "reduce" {
 		return memory
 	}
 	return 0
+}
+
+// local is a type of a device's sizes.
+func (fp footprint) local(t ir.Type) ir.Type {
+	dims := slices.Clone(t.Dims)
+	for i, axes := range fp.plan.Split(t, "", false) {
+		n := fp.plan.Mesh.Size(axes...)
+		dims[i].Size = padded(dims[i].Size, n) / n
+	}
+	t.Dims = dims
+	return t
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"vitc/ir"
+	"vitc/ir/cost"
 )
 
 // partition makes of the program for all devices the one that each device runs:
@@ -20,9 +21,9 @@ func partition(m *ir.Module, c *Context) {
 	if len(m.Mesh) == 0 || m.Phase == ir.Partitioned {
 		return
 	}
-	routes := newRouter(m.Mesh, usual)
+	routes := newRouter(cost.Usual(m.Mesh))
 	if c.Plan != nil {
-		routes.costs = costsOf(c.Plan)
+		routes = newRouter(priced(c.Plan))
 	}
 	for _, f := range m.Funcs {
 		f.Body = newSplitter(m.Mesh, routes).region(f.Body)

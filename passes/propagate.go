@@ -10,7 +10,7 @@ import (
 //  1. the plan's lines become seeds: cuts of state, inputs and activations (Seeds);
 //  2. from these follows where every value is at home (homesOf);
 //  3. ops are visited in order. Each is cut along the factors where that is cheapest, counting
-//     the bytes that bring its operands together and its results home (scope.choose);
+//     the seconds that bring its operands together and its results home (scope.choose);
 //  4. a product or sum along a cut factor leaves parts, and they stay parts through sums of
 //     values until something else reads them: what is added up is then moved once (scope.add).
 //
@@ -26,7 +26,7 @@ func propagate(m *ir.Module, c *Context) {
 			c.say(d)
 		}
 		p := &placer{c: c, mesh: c.Plan.Mesh, homes: homesOf(f, c.Plan, seeds),
-			routes: newRouter(c.Plan.Mesh, costsOf(c.Plan)), ordered: orderAxes(c)}
+			routes: newRouter(priced(c.Plan)), ordered: orderAxes(c)}
 		p.function(f, seeds)
 	}
 }

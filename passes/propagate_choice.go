@@ -22,8 +22,8 @@ type chooser struct {
 }
 
 // choose cuts an op where that is cheapest: each mesh axis along one of the factors that some
-// operand or result is cut along by it, or along none. What counts are the bytes that bring the
-// operands together and the results home, and the work that is left to each device.
+// operand or result is cut along by it, or along none. What counts are the moves that bring the
+// operands together and the results home, and the work that is left to each device, in seconds.
 func (s *scope) choose(op *ir.Op, v *view) [][]string {
 	c := &chooser{s: s, op: op, v: v, lists: make([][][]string, len(v.factors))}
 	for i, x := range op.Out {
@@ -94,7 +94,7 @@ func (c *chooser) weigh(factor []int) {
 		if !ok {
 			return
 		}
-		cost += c.s.p.routes.route(x.Type, natural, c.s.p.homes.sharding(x)).bytes
+		cost += c.s.p.routes.route(x.Type, natural, c.s.p.homes.sharding(x)).seconds
 	}
 	if c.best == nil || cost < c.best.cost {
 		c.best = &choice{cut, cost}
@@ -133,19 +133,20 @@ func (v *view) natural(mesh ir.Mesh, i int, cut [][]string) (*ir.Sharding, bool)
 	return ir.NewSharding(dims, sum, nil), ok
 }
 
-// work is what an op costs each device, in bytes that a link would bring meanwhile.
+// work is what an op costs each device.
 func (c *chooser) work(cut [][]string) float64 {
 	n := 1.0
 	for f, factor := range c.v.factors {
 		parts := c.s.p.mesh.Size(cut[f]...)
 		n *= float64(padded(factor.Size, parts) / parts)
 	}
+	m := c.s.p.routes.model
 	if c.op.ProductFlops() > 0 {
-		return 2 * n / c.s.p.routes.costs.flops
+		return 2 * n / m.Chip().Peak
 	}
 	bytes := 0
 	for _, x := range c.op.Out {
 		bytes += x.Type.DType.Bytes()
 	}
-	return n * float64(bytes) / c.s.p.routes.costs.memory
+	return m.Pass(n * float64(bytes))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"vitc/ir"
+	"vitc/ir/cost"
 )
 
 // move is one step from a sharding to another: a row's name and what it does.
@@ -16,27 +17,22 @@ type move struct {
 	over    []string // mesh axes, major first
 }
 
-// route is the cheapest sequence of moves, and the bytes that a device receives by them; those
-// over a slow axis count more.
+// route is the cheapest sequence of moves, and the seconds that they take.
 type route struct {
-	moves []move
-	bytes float64
+	moves   []move
+	seconds float64
 }
 
 // router finds routes, each once.
 type router struct {
+	model *cost.Model
 	mesh  ir.Mesh
-	costs costs
 	known map[string]route
 }
 
-func newRouter(p ir.Mesh, c costs) *router {
-	return &router{mesh: p, costs: c, known: map[string]route{}}
+func newRouter(m *cost.Model) *router {
+	return &router{model: m, mesh: m.Mesh(), known: map[string]route{}}
 }
-
-// A move costs this many bytes beside those it carries, so that of routes with equal traffic the
-// shorter one is taken.
-const moveOverhead = 1
 
 // spot is a state of the search: how a tensor lies, how it got there, and at what cost.
 type spot struct {
@@ -53,7 +49,7 @@ func (r *router) route(t ir.Type, from, to *ir.Sharding) route {
 	if from.Equal(to) {
 		return route{}
 	}
-	s := &routeSearch{mesh: r.mesh, costs: &r.costs, t: t, to: dimsOf(t, to), sum: to.Sums()}
+	s := &routeSearch{router: r, t: t, to: dimsOf(t, to), sum: to.Sums()}
 	start := &spot{dims: dimsOf(t, from), sum: from.Sums()}
 	id := fmt.Sprint(t.DType, t.Shape(), start.key(), s.to, s.sum)
 	if known, ok := r.known[id]; ok {
@@ -75,13 +71,12 @@ func dimsOf(t ir.Type, s *ir.Sharding) [][]string {
 
 // routeSearch is Dijkstra's search over shardings.
 type routeSearch struct {
-	mesh  ir.Mesh
-	costs *costs
-	t     ir.Type
-	to    [][]string
-	sum   []string
-	open  spots
-	done  map[string]bool
+	*router
+	t    ir.Type
+	to   [][]string
+	sum  []string
+	open spots
+	done map[string]bool
 }
 
 func (s *routeSearch) run(start *spot) route {
@@ -124,20 +119,7 @@ func (s *routeSearch) next(p *spot, m move, change func(q *spot)) {
 	if !s.meets(p, q) {
 		return
 	}
-	before, n := s.bytes(p), float64(s.mesh.Size(m.over...))
-	cost := 0.0
-	switch m.row {
-	case "all_gather":
-		cost = before * (n - 1)
-	case "reduce_scatter", "all_to_all":
-		cost = before * (n - 1) / n
-	case "all_reduce":
-		cost = 2 * before * (n - 1) / n
-	}
-	if m.row != "block" {
-		cost = cost*s.costs.over(m.over) + moveOverhead
-	}
-	q.route = route{append(slices.Clone(p.route.moves), m), p.route.bytes + cost}
+	q.route = route{append(slices.Clone(p.route.moves), m), p.route.seconds + s.moving(m, s.bytes(p), s.bytes(q))}
 	heap.Push(&s.open, q)
 }
 
@@ -225,7 +207,7 @@ func strip(list, head []string) (rest []string, ok bool) {
 type spots []*spot
 
 func (h spots) Len() int           { return len(h) }
-func (h spots) Less(i, j int) bool { return h[i].route.bytes < h[j].route.bytes }
+func (h spots) Less(i, j int) bool { return h[i].route.seconds < h[j].route.seconds }
 func (h spots) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
 func (h *spots) Push(x any)        { *h = append(*h, x.(*spot)) }
 func (h *spots) Pop() any {

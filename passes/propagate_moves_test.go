@@ -1,9 +1,11 @@
 package passes
 
 import (
+	"math"
 	"testing"
 
 	"vitc/ir"
+	"vitc/ir/cost"
 )
 
 // typeOf reads a type as the IR's text has it, over the mesh (x:2, y:4).
@@ -30,7 +32,7 @@ func TestRoutes(t *testing.T) {
 		{"{+x}", "", "all_reduce dim 0 over x"},
 		{"{+x, +y}", "", "all_reduce dim 0 over x, y"},
 		{"{+x}", "{b@x}", "reduce_scatter dim 1 over x"},
-		{"{+x, +y}", "{a@y, b@x}", "reduce_scatter dim 1 over x; reduce_scatter dim 0 over y"},
+		{"{+x, +y}", "{a@y, b@x}", "reduce_scatter dim 0 over y; reduce_scatter dim 1 over x"}, // the larger first
 		{"{+x}", "{b@(x, y)}", "reduce_scatter dim 1 over x; block dim 1 over y"},
 		{"{a@x, +y}", "{a@x}", "all_reduce dim 0 over y"},
 		{"{a@x, +y}", "", "all_reduce dim 0 over y; all_gather dim 0 over x"},
@@ -42,20 +44,21 @@ func TestRoutes(t *testing.T) {
 		{"{d@(x, y)}", "{d@x}", "all_gather dim 3 over x, y; block dim 3 over x"}, // to 24, and to 18
 	} {
 		from, to := typeOf(t, "f32[a:8, b:16, c:15, d:18]"+c.from), typeOf(t, "f32[a:8, b:16, c:15, d:18]"+c.to)
-		r := newRouter(mesh, usual)
+		r := newRouter(cost.Usual(mesh))
 		got := r.route(from, from.Shard, to.Shard)
 		if got.String() != c.want {
 			t.Errorf("%s to %s: %s, expected %s", c.from, c.to, got, c.want)
 		}
-		if again := r.route(from, from.Shard, to.Shard); again.String() != got.String() || again.bytes != got.bytes {
+		if again := r.route(from, from.Shard, to.Shard); again.String() != got.String() || again.seconds != got.seconds {
 			t.Errorf("%s to %s: %s, then %s", c.from, c.to, got, again)
 		}
 	}
 }
 
-// A route's bytes are what a device receives.
-func TestRouteBytes(t *testing.T) {
-	r := newRouter(ir.Mesh{{Name: "x", Size: 2}, {Name: "y", Size: 4}}, usual)
+// A route's time is that of what crosses a device's busiest link: of an all_to_all over n devices n
+// quarters of what each has.
+func TestRouteSeconds(t *testing.T) {
+	r := newRouter(cost.Usual(ir.Mesh{{Name: "x", Size: 2}, {Name: "y", Size: 4}}))
 	for _, c := range []struct {
 		from, to string
 		bytes    float64
@@ -63,12 +66,13 @@ func TestRouteBytes(t *testing.T) {
 		{"f32[a:8, b:16]{a@x}", "f32[a:8, b:16]", 256},         // half of 512
 		{"f32[a:8, b:16]{+y}", "f32[a:8, b:16]", 768},          // twice three quarters
 		{"f32[a:8, b:16]{+y}", "f32[a:8, b:16]{b@y}", 384},     // three quarters
-		{"f32[a:8, b:16]{a@y}", "f32[a:8, b:16]{b@y}", 96},     // three quarters of a quarter
+		{"f32[a:8, b:16]{a@y}", "f32[a:8, b:16]{b@y}", 128},    // a quarter, times 4/4
 		{"bf16[a:8, b:15]{b@y}", "bf16[a:8, b:15]", 8 * 3 * 8}, // three blocks of 4, padding included
 	} {
 		from, to := typeOf(t, c.from), typeOf(t, c.to)
-		if got := r.route(from, from.Shard, to.Shard); got.bytes-moveOverhead != c.bytes {
-			t.Errorf("%s to %s: %g bytes, expected %g", c.from, c.to, got.bytes-moveOverhead, c.bytes)
+		want := c.bytes / 90e9
+		if got := r.route(from, from.Shard, to.Shard).seconds - perMove; math.Abs(got-want) > 1e-5*want {
+			t.Errorf("%s to %s: %g s, expected %g", c.from, c.to, got, want)
 		}
 	}
 }

@@ -58,15 +58,15 @@ func (s *scope) shardings(v *ir.Value) []*ir.Sharding {
 	return all
 }
 
-// cost is what it takes to have a value under a sharding, in bytes.
+// cost is what it takes to have a value under a sharding, in seconds.
 func (s *scope) cost(v *ir.Value, want *ir.Sharding) float64 {
 	h := s.held[v]
 	if len(h.copies) > 0 {
-		return s.nearest(h.copies, want).bytes
+		return s.nearest(h.copies, want).seconds
 	}
 	sum := 0.0
 	for _, x := range h.terms {
-		sum += s.p.routes.route(v.Type, x.Type.Shard, want).bytes
+		sum += s.p.routes.route(v.Type, x.Type.Shard, want).seconds
 	}
 	return sum
 }
@@ -81,7 +81,7 @@ type way struct {
 func (s *scope) nearest(copies []*ir.Value, want *ir.Sharding) way {
 	var best way
 	for _, x := range copies {
-		if r := s.p.routes.route(x.Type, x.Type.Shard, want); best.from == nil || r.bytes < best.bytes {
+		if r := s.p.routes.route(x.Type, x.Type.Shard, want); best.from == nil || r.seconds < best.seconds {
 			best = way{r, x}
 		}
 	}

@@ -40,7 +40,7 @@ func (m *Model) Move(row string, bytes float64, axes []string) float64 {
 // Traffic is what a collective brings to a device, in bytes on its busiest links, and how often
 // data goes all the way.
 func (m *Model) Traffic(row string, bytes float64, axes []string) (moved, rounds float64) {
-	n := float64(m.assigned.Mesh.Size(axes...))
+	n := float64(m.mesh.Size(axes...))
 	if n < 2 {
 		return 0, 0
 	}

@@ -32,7 +32,8 @@ func (s Seconds) plus(t Seconds, times float64) Seconds {
 // Model prices work on one device of a mesh over a topology. It remembers groups that it was asked
 // for, and is not for several goroutines at once.
 type Model struct {
-	assigned *topology.Assignment
+	mesh     ir.Mesh
+	assigned *topology.Assignment // nil: each axis of the mesh is a ring of its own
 	chip     *topology.Chip
 	real     ir.DType
 	links    map[string]topology.Links
@@ -55,7 +56,16 @@ func Of(t *topology.Topology, mesh ir.Mesh) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Model{assigned: a, chip: t.Chip, real: ir.BF16, links: map[string]topology.Links{}, rings: map[string]topology.Exchange{}}, nil
+	m := blank(mesh, t.Chip)
+	m.assigned = a
+	return m, nil
+}
+
+// Usual is the model where no machine is named: TPU v4 chips, each axis a ring of its own.
+func Usual(mesh ir.Mesh) *Model { return blank(mesh, topology.ChipNamed("v4")) }
+
+func blank(mesh ir.Mesh, chip *topology.Chip) *Model {
+	return &Model{mesh: mesh, chip: chip, real: ir.BF16, links: map[string]topology.Links{}, rings: map[string]topology.Exchange{}}
 }
 
 // Precision says what values of dtype real take; bf16 where it is not called.
@@ -65,7 +75,7 @@ func (m *Model) Precision(d ir.DType) { m.real = d }
 func (m *Model) Chip() *topology.Chip { return m.chip }
 
 // Mesh is the model's mesh.
-func (m *Model) Mesh() ir.Mesh { return m.assigned.Mesh }
+func (m *Model) Mesh() ir.Mesh { return m.mesh }
 
 // bytes is the size of a value.
 func (m *Model) bytes(t ir.Type) float64 {
@@ -93,14 +103,28 @@ func over(axes []string) string { return strings.Join(axes, ",") }
 func (m *Model) Links(axes []string) topology.Links {
 	l, ok := m.links[over(axes)]
 	if !ok {
-		group := m.assigned.Mesh.Group(0, axes)
-		for i, place := range group {
-			group[i] = m.assigned.Devices[place]
-		}
-		l = m.assigned.Topology.Across(group)
+		l = m.across(axes)
 		m.links[over(axes)] = l
 	}
 	return l
+}
+
+func (m *Model) across(axes []string) topology.Links {
+	var l topology.Links
+	if m.assigned == nil {
+		for _, a := range axes {
+			if n := m.mesh.Size(a); n > 1 {
+				l.Rate, l.Fastest, l.Hops = l.Rate+2*m.chip.Link, 2*m.chip.Link, l.Hops+n/2
+				l.Lanes = append(l.Lanes, topology.Lane{Dim: m.mesh.Axis(a)})
+			}
+		}
+		return l
+	}
+	group := m.mesh.Group(0, axes)
+	for i, place := range group {
+		group[i] = m.assigned.Devices[place]
+	}
+	return m.assigned.Topology.Across(group)
 }
 
 // Rate is how many bytes a second reach a device in a collective along axes, all their links
@@ -117,15 +141,23 @@ func (m *Model) ring(axes []string, step int) topology.Exchange {
 	key := fmt.Sprint(over(axes), step)
 	e, ok := m.rings[key]
 	if !ok {
-		mesh := m.assigned.Mesh
-		n := mesh.Size(axes...)
-		var pairs [][2]int
-		for from := range mesh.Devices() {
-			group := mesh.Group(from, axes)
-			pairs = append(pairs, [2]int{from, group[((mesh.Place(from, axes)+step)%n+n)%n]})
-		}
-		e = m.assigned.Topology.Exchange(m.assigned.Devices, pairs)
+		e = m.exchange(axes, step)
 		m.rings[key] = e
 	}
 	return e
+}
+
+func (m *Model) exchange(axes []string, step int) topology.Exchange {
+	n := m.mesh.Size(axes...)
+	step = (step%n + n) % n
+	if m.assigned == nil {
+		way := min(step, n-step)
+		return topology.Exchange{Busiest: way, Farthest: way}
+	}
+	var pairs [][2]int
+	for from := range m.mesh.Devices() {
+		to := m.mesh.Group(from, axes)[(m.mesh.Place(from, axes)+step)%n]
+		pairs = append(pairs, [2]int{from, to})
+	}
+	return m.assigned.Topology.Exchange(m.assigned.Devices, pairs)
 }

@@ -60,7 +60,7 @@ func (m *Model) kernel(work, bytes float64) Seconds {
 // work is the time of an op on the arithmetic units.
 func (m *Model) work(op *ir.Op) float64 {
 	if op.ProductFlops() > 0 {
-		return m.dot(op)
+		return m.Product(ProductOf(op, func(v *ir.Value) ir.Type { return v.Type }))
 	}
 	if op.Body != nil { // a fusion
 		sum := 0.0
@@ -79,30 +79,47 @@ func (m *Model) work(op *ir.Op) float64 {
 	return float64(op.Row.Flops) * float64(size) * vector / m.chip.Peak
 }
 
-// dot is a product's time by the sizes of its loop nest.
-func (m *Model) dot(op *ir.Op) float64 {
+// Product is a batch of matrix products, Rows x Sum by Sum x Columns.
+type Product struct {
+	Batch, Rows, Sum, Columns int
+	DType                     ir.DType // of the operands
+}
+
+// ProductOf reads the sizes of a product's loop nest from the types that its values are to have on
+// a device: a factor is as long as the shortest dim that it alone makes.
+func ProductOf(op *ir.Op, typeOf func(*ir.Value) ir.Type) Product {
 	r := ir.RuleOf(op)
+	sizes := make([]int, len(r.Factors))
+	for f, x := range r.Factors {
+		sizes[f] = x.Size
+	}
+	shorten := func(v *ir.Value, t ir.Term) {
+		local := typeOf(v)
+		for i, d := range t {
+			if len(d) == 1 {
+				sizes[d[0]] = min(sizes[d[0]], local.Dims[i].Size)
+			}
+		}
+	}
+	for i, v := range op.In {
+		shorten(v, r.In[i])
+	}
+	shorten(op.Out[0], r.Out[0])
 	p := Product{Batch: 1, Rows: 1, Sum: 1, Columns: 1, DType: op.In[0].Type.DType}
 	for f, x := range r.Factors {
 		left, right := r.In[0].Has(f), r.In[1].Has(f)
 		switch {
 		case x.Kind == ir.Contracted:
-			p.Sum *= x.Size
+			p.Sum *= sizes[f]
 		case left && right:
-			p.Batch *= x.Size
+			p.Batch *= sizes[f]
 		case left:
-			p.Rows *= x.Size
+			p.Rows *= sizes[f]
 		default:
-			p.Columns *= x.Size
+			p.Columns *= sizes[f]
 		}
 	}
-	return m.Product(p)
-}
-
-// Product is a batch of matrix products, Rows x Sum by Sum x Columns.
-type Product struct {
-	Batch, Rows, Sum, Columns int
-	DType                     ir.DType // of the operands
+	return p
 }
 
 // Product is the time of a product on the arithmetic units.

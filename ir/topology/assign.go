@@ -60,6 +60,9 @@ func Assign(t *Topology, mesh ir.Mesh) (*Assignment, error) {
 		return nil, &diag.Diagnostic{Code: CodeMesh, Msg: fmt.Sprintf("a mesh of %s on `%s`, which has %s", count(mesh.Devices(), "device"), t.Target(), count(t.Devices(), "device")),
 			Expected: fmt.Sprintf("sizes whose product is %d", t.Devices())}
 	}
+	if len(mesh) == 0 {
+		return &Assignment{Topology: t, Devices: []int{0}}, nil
+	}
 	s := &search{t: t, left: make([]int, len(mesh))} // finds one: the products agree, so do their prime factors
 	for i, a := range mesh {
 		s.left[i] = a.Size

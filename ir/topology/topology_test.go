@@ -178,6 +178,14 @@ func TestAssignUsesEveryDeviceOnce(t *testing.T) {
 	}
 }
 
+// One device needs no mesh.
+func TestAssignNoMesh(t *testing.T) {
+	a, err := Assign(parse(t, "cpu:1"), nil)
+	if err != nil || len(a.Devices) != 1 || len(a.Axes) != 0 {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
 func TestAssignRefuses(t *testing.T) {
 	top := parse(t, "v4:8x8x16")
 	for _, m := range []ir.Mesh{mesh("data", 512), mesh("a", -32, "b", -32), nil} {
