@@ -3,10 +3,12 @@ package driver
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 
+	"vitc/codegen"
 	"vitc/ir/diag"
 	"vitc/ir/topology"
 	"vitc/runtime/pjrt"
@@ -50,6 +52,23 @@ func (pod *PodProgram) cannotCompile(err error) error {
 	}
 	return &diag.Diagnostic{Code: CodeXLA, Msg: "the TPU compiler refused the program: " + firstLine(refused.Msg), Pos: refused.Pos(),
 		Fix: "--emit stablehlo writes what it was given"}
+}
+
+// notHere is the error of running a bundle that was compiled ahead of time: what it is, and what
+// can be done with it.
+func notHere(path string, b *codegen.Bundle) error {
+	d := &diag.Diagnostic{Code: CodeCPU, Msg: fmt.Sprintf("the bundle is compiled for %s and runs on no device of this machine", b.Target), Pos: diag.Pos{File: path},
+		Fix: fmt.Sprintf("vitc report %s says what the compiler made of it; vitc run of the program it was built from trains here", path)}
+	holds := fmt.Sprintf("it holds one training step of %s", b.Program.Name)
+	if plan := b.Program.Chosen(); plan != nil {
+		holds += fmt.Sprintf(" under the plan %s for %d devices", plan.Name, plan.Mesh.Devices())
+	}
+	attached := "no TPU is attached to this machine"
+	if devices, _ := filepath.Glob("/dev/accel*"); len(devices) > 0 { // the pattern is well formed
+		attached = "vitc compiles for TPUs and does not drive them"
+	}
+	d.Notes = []diag.Note{{Text: holds + ": StableHLO, how it was compiled, and an executable of " + b.ISA}, {Text: attached}}
+	return d
 }
 
 // tooLarge is what the TPU compiler says of a program that is too large: bytes needed, and there

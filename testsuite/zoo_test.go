@@ -18,21 +18,22 @@ type architecture struct {
 	patch, width, depth, mlp int
 	pool                     string
 	classes                  int
+	batch                    int
 	millions                 float64 // as the papers print it: without head and pool
 }
 
 var zoo = []architecture{
-	{"ti16", 16, 192, 12, 768, "tok", 21841, 5.5},
-	{"s16", 16, 384, 12, 1536, "tok", 21841, 21.7},
-	{"s32", 32, 384, 12, 1536, "tok", 21841, 22.5},
-	{"b16", 16, 768, 12, 3072, "tok", 21841, 85.8},
-	{"b32", 32, 768, 12, 3072, "tok", 21841, 87.5},
-	{"l16", 16, 1024, 24, 4096, "tok", 21841, 303},
-	{"so400m14", 14, 1152, 27, 4304, "map", 29593, 412},
-	{"h14", 14, 1280, 32, 5120, "tok", 29593, 631},
-	{"giant14", 14, 1408, 40, 6144, "map", 29593, 1011},
-	{"gigantic14", 14, 1664, 48, 8192, "map", 29593, 1843},
-	{"e14", 14, 1792, 56, 15360, "map", 29593, 3805},
+	{"ti16", 16, 192, 12, 768, "tok", 21841, 4096, 5.5},
+	{"s16", 16, 384, 12, 1536, "tok", 21841, 4096, 21.7},
+	{"s32", 32, 384, 12, 1536, "tok", 21841, 4096, 22.5},
+	{"b16", 16, 768, 12, 3072, "tok", 21841, 4096, 85.8},
+	{"b32", 32, 768, 12, 3072, "tok", 21841, 4096, 87.5},
+	{"l16", 16, 1024, 24, 4096, "tok", 21841, 4096, 303},
+	{"so400m14", 14, 1152, 27, 4304, "map", 29593, 4096, 412},
+	{"h14", 14, 1280, 32, 5120, "tok", 29593, 4096, 631},
+	{"giant14", 14, 1408, 40, 6144, "map", 29593, 4096, 1011},
+	{"gigantic14", 14, 1664, 48, 8192, "map", 29593, 32768, 1843},
+	{"e14", 14, 1792, 56, 15360, "map", 29593, 16384, 3805},
 }
 
 // Parameters by the closed formulas, written out apart from the library.
@@ -101,7 +102,7 @@ func TestZoo(t *testing.T) {
 	for _, a := range zoo {
 		t.Run(a.file, func(t *testing.T) {
 			s := describeZoo(t, a.file)
-			if s.Kind != "train" || s.Precision != "bf16" || s.Batch != 4096 {
+			if s.Kind != "train" || s.Precision != "bf16" || s.Batch != a.batch {
 				t.Errorf("%s in %s with batches of %d", s.Kind, s.Precision, s.Batch)
 			}
 			pool, head := part(t, s, "net.pool").Parameters, part(t, s, "net.head").Parameters
@@ -114,7 +115,7 @@ func TestZoo(t *testing.T) {
 			}
 			probe := 0.0 // the pool's query is made once for the whole batch
 			if a.pool == "map" {
-				probe = math.Round(2 * float64(a.width*a.width) / 4096)
+				probe = math.Round(2 * float64(a.width*a.width) / float64(a.batch))
 			}
 			if got, want := s.FlopsForward, float64(a.forward())+probe; got != want {
 				t.Errorf("forward costs %.0f FLOPs, want %.0f", got, want)
