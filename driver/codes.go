@@ -24,7 +24,8 @@ const (
 	CodePluginDied = "V0711" // a PJRT plugin took its process down
 	CodeScheduled  = "V0716" // a scheduled program is damaged, or not for the machine named
 	CodePlanMemory = "V0507" // the program does not fit the devices of its plan
-	CodePlan       = "V0508" // no such plan, or several to choose from
+	CodePlan       = "V0508" // no such plan, several to choose from, or one for other devices
+	CodeUneven     = "V0503" // examples do not divide over devices
 	CodeFormat     = "V0801" // a file is not in canonical form
 	CodeCommand    = "V0901" // no such command
 	CodeFlag       = "V0902" // no such flag

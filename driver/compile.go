@@ -10,7 +10,7 @@ import (
 
 // passOptions are those of passes for a target and a plan, nil for one device.
 func passOptions(target string, plan *ir.Plan) passes.Options {
-	return passes.Options{Config: passes.Config{Target: passes.Target{Name: target}, Plan: plan}}
+	return passes.Options{Config: passes.Config{Target: passes.Target{Name: target}, Plan: plan, Ordered: ordered(plan)}}
 }
 
 // runPasses takes a module through named passes. A pass that breaks makes an InternalError with

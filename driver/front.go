@@ -17,7 +17,10 @@ type Source struct {
 	Block  string            // the train block, "" where the file has but one
 	Params map[string]string // the block's parameters that are given, as the language writes them
 	Plan   string            // the plan block, "" for none
-	Stdin  io.Reader
+	// Devices is how many virtual devices the program is to run on: those of its plan, or, without
+	// one, devices that share each batch. 0: what the plan says.
+	Devices int
+	Stdin   io.Reader
 
 	planned bool // the target has many devices: without a name, the only plan is meant
 }
@@ -56,10 +59,13 @@ func Load(s *Sources, q Source) (*ir.Program, diag.List, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if o.EvalBatches = lastBatches(p); len(o.EvalBatches) == 0 {
-		return p, list, nil
+	if o.EvalBatches = lastBatches(p); len(o.EvalBatches) > 0 {
+		if p, list, err = lower(u, block, o); err != nil {
+			return nil, nil, err
+		}
 	}
-	return lower(u, block, o)
+	more, err := onDevices(p, q.Devices)
+	return p, append(list, more...), err
 }
 
 // lower lowers a train block for the plan of the options; the list holds warnings.

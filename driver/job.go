@@ -1,7 +1,6 @@
 package driver
 
 import (
-	"fmt"
 	"path/filepath"
 
 	"vitc/ir"
@@ -34,9 +33,8 @@ func OpenJob(s *Sources, q Source, target string) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	if plan := p.Chosen(); plan != nil && !t.Devices {
-		return nil, &UsageError{&diag.Diagnostic{Code: CodePlan, Msg: fmt.Sprintf("the target %s runs on one device", t.Name), Pos: plan.Pos,
-			Label: fmt.Sprintf("made for %d devices", plan.Mesh.Devices()), Fix: "no --plan"}}
+	if err := runsHere(p, t, q.Devices); err != nil {
+		return nil, err
 	}
 	return &Job{Program: p, Target: t, Warnings: warnings, Passed: passed}, nil
 }
@@ -51,6 +49,9 @@ func openBundleJob(q Source, target string) (*Job, error) {
 	}
 	if len(q.Params) > 0 {
 		return nil, usagef(CodeFlag, "build it again with --set", "the parameters of a bundle are settled")
+	}
+	if n := built.Program.Module.Mesh.Devices(); q.Devices != 0 && q.Devices != n || q.Plan != "" && q.Plan != built.Program.Plan {
+		return nil, usagef(CodeFlag, "build it again with --devices or --plan", "the bundle is built for %s", laidOut(built.Program, n))
 	}
 	return &Job{Program: built.Program, Target: built.Target, Built: built}, nil
 }

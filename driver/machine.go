@@ -13,7 +13,6 @@ import (
 	"vitc/ir"
 	"vitc/ir/diag"
 	"vitc/passes"
-	"vitc/runtime/xla"
 )
 
 // Built is a program that has been compiled for a target.
@@ -21,13 +20,11 @@ type Built struct {
 	Program *ir.Program // its module as the target wants it
 	Target  *Target
 	Bundle  *codegen.Bundle // nil for a target without code
-
-	whole map[string]xla.Signature // what the functions take and give, seen from outside the plan's devices
 }
 
 // Build takes a program through a target's passes and compiles it.
 func Build(ctx context.Context, p *ir.Program, t *Target, o MachineOptions) (*Built, error) {
-	b := &Built{Program: p, Target: t, whole: xla.Signatures(p.Module)}
+	b := &Built{Program: p, Target: t}
 	if err := runPasses(p.Module, passes.Pipeline(t.Name), passOptions(t.Name, p.Chosen())); err != nil {
 		return nil, err
 	}
@@ -64,18 +61,22 @@ func cannotOpen(err error) error {
 	return &diag.Diagnostic{Code: CodeCPU, Msg: "this code cannot run here: " + msg, Fix: fix}
 }
 
-// fits compares what a program must hold at once, its state and the largest arena, with the
-// machine's memory (0: not known): better an answer now than a process killed by the system.
+// fits compares what a program must hold at once, its state and the largest arena on each device,
+// with the machine's memory (0: not known): better an answer now than a process killed by the system.
 func fits(p *ir.Program, memory int64) error {
-	need := int64(0)
-	for _, leaf := range p.State {
-		need += int64(leaf.Type.Bytes())
-	}
-	arena := 0
+	need, arena := int64(0), 0
+	state := map[string]bool{}
 	for _, f := range p.Module.Funcs {
 		arena = max(arena, f.Arena)
+		for i, v := range f.Body.Params {
+			if a := f.Args[i]; a.Role == ir.RoleState && !state[a.Name] {
+				state[a.Name] = true
+				need += int64(v.Type.Bytes())
+			}
+		}
 	}
-	if need += int64(arena); memory == 0 || need <= memory {
+	need = (need + int64(arena)) * int64(p.Module.Mesh.Devices())
+	if memory == 0 || need <= memory {
 		return nil
 	}
 	gib := func(n int64) float64 { return float64(n) / (1 << 30) }
@@ -124,6 +125,9 @@ func OpenFile(path, target string) (*Built, error) {
 	bundle, err := codegen.ReadBundle(path)
 	if err != nil {
 		return nil, badBundle(path, err)
+	}
+	if bundle.Part(PartExecutable) != nil {
+		return nil, notHere(path, bundle)
 	}
 	if bundle.Program.Module, err = ir.Parse(bundle.IR); err != nil {
 		return nil, badBundle(path, &codegen.FormatError{Section: "ir", Msg: err.Error(), Fix: "build it again with vitc build"})

@@ -22,6 +22,7 @@ const nativeTarget = "cpu"
 var nativeRow = Target{
 	Name:    nativeTarget,
 	Doc:     "native code through LLVM",
+	Devices: true,
 	Missing: nativeMissing,
 	build:   buildNative,
 	open: func(b *Built, o MachineOptions) (codegen.Machine, error) {

@@ -38,6 +38,7 @@ var targets = []Target{
 	{
 		Name:    "ref",
 		Doc:     "interpreter, slow, needs nothing",
+		Devices: true,
 		Missing: func() error { return nil },
 		open: func(b *Built, _ MachineOptions) (codegen.Machine, error) {
 			return ref.Open(b.Program)

@@ -19,14 +19,15 @@ var (
 
 func xlaTargetFor(name, doc string, kind pjrt.Kind) Target {
 	return Target{
-		Name: name,
-		Doc:  doc,
+		Name:    name,
+		Doc:     doc,
+		Devices: true,
 		Missing: func() error {
 			_, err := pjrt.Find(kind)
 			return missingPlugin(err)
 		},
 		open: func(b *Built, o MachineOptions) (codegen.Machine, error) {
-			m, err := xla.Open(b.Program, xla.Options{Plugin: kind, Threads: o.Threads, Whole: b.whole})
+			m, err := xla.Open(b.Program, xla.Options{Plugin: kind, Threads: o.Threads})
 			return m, xlaRefused(missingPlugin(cannotEmit(err)))
 		},
 	}

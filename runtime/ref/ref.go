@@ -1,5 +1,6 @@
 // Package ref runs programs by interpreting their IR: the target for machines where no LLVM is
-// found, and the one that the others are compared with.
+// found, and the one that the others are compared with. Programs for a mesh run on virtual devices,
+// which are held against one another whenever they hand something out.
 package ref
 
 import (
@@ -14,10 +15,12 @@ import (
 	"vitc/ir"
 	"vitc/ir/diag"
 	"vitc/ir/interp"
+	"vitc/runtime/layout"
 )
 
 // machine is a codegen.Machine over the interpreter.
 type machine struct {
+	mesh   ir.Mesh
 	funcs  map[string]*function
 	names  []string // of funcs, in the module's order
 	leaves map[string]*interp.Tensor
@@ -27,7 +30,8 @@ type machine struct {
 // function is one function of the module, ready to run.
 type function struct {
 	*ir.Func
-	plan *interp.Plan
+	plan          *interp.Plan // nil where there is a mesh
+	args, results []ir.Type    // of whole tensors
 }
 
 var errClosed = errors.New("the machine is closed")
@@ -35,36 +39,48 @@ var errClosed = errors.New("the machine is closed")
 // Open makes a program ready to run, with state and accumulators of zeros. Its module must be
 // differentiated; it is read here only, and may change afterwards.
 func Open(p *ir.Program) (codegen.Machine, error) {
-	m := &machine{funcs: map[string]*function{}, leaves: map[string]*interp.Tensor{}}
+	m := &machine{mesh: p.Module.Mesh, funcs: map[string]*function{}, leaves: map[string]*interp.Tensor{}}
 	for _, f := range p.Module.Funcs {
-		plan, err := interp.Prepare(f, interp.Options{})
-		if err != nil {
-			return nil, err
+		fn := &function{Func: f, args: m.whole(f.Body.Params), results: m.whole(f.Body.Yield)}
+		if len(m.mesh) == 0 {
+			var err error
+			if fn.plan, err = interp.Prepare(f, interp.Options{}); err != nil {
+				return nil, err
+			}
 		}
-		m.funcs[f.Name] = &function{f, plan}
+		m.funcs[f.Name] = fn
 		m.names = append(m.names, f.Name)
-		if err := m.addLeaves(f.Name, f.Args, f.Body.Params); err != nil {
+		if err := m.addLeaves(f.Name, f.Args, fn.args); err != nil {
 			return nil, err
 		}
-		if err := m.addLeaves(f.Name, f.Results, f.Body.Yield); err != nil {
+		if err := m.addLeaves(f.Name, f.Results, fn.results); err != nil {
 			return nil, err
 		}
 	}
 	return m, nil
 }
 
+// whole is the types of values that devices hold parts of.
+func (m *machine) whole(vs []*ir.Value) []ir.Type {
+	types := make([]ir.Type, len(vs))
+	for i, v := range vs {
+		types[i] = layout.Of(m.mesh, v.Type).Whole
+	}
+	return types
+}
+
 // held reports whether values of a role live in the machine.
 func held(r ir.Role) bool { return r == ir.RoleState || r == ir.RoleAcc }
 
-func (m *machine) addLeaves(fn string, ports []ir.Port, values []*ir.Value) error {
+func (m *machine) addLeaves(fn string, ports []ir.Port, types []ir.Type) error {
 	for i, p := range ports {
 		if !held(p.Role) {
 			continue
 		}
 		if have := m.leaves[p.Name]; have == nil {
-			m.leaves[p.Name] = interp.New(values[i].Type)
-		} else if !have.Type.Same(values[i].Type) {
-			return fmt.Errorf("@%s: %s %s is %s here and %s in another function", fn, p.Role, p.Name, values[i].Type, have.Type)
+			m.leaves[p.Name] = interp.New(types[i])
+		} else if !have.Type.Same(types[i]) {
+			return fmt.Errorf("@%s: %s %s is %s here and %s in another function", fn, p.Role, p.Name, types[i], have.Type)
 		}
 	}
 	return nil
@@ -83,7 +99,7 @@ func (m *machine) Call(ctx context.Context, fn string, inputs map[string][]byte)
 	if err != nil {
 		return nil, fmt.Errorf("@%s: %w", fn, err)
 	}
-	out, err := f.plan.Run(ctx, args)
+	out, err := m.run(ctx, f, args)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +114,21 @@ func (m *machine) Call(ctx context.Context, fn string, inputs map[string][]byte)
 	return results, nil
 }
 
+// run evaluates a function; on a mesh it is not stopped once it has begun.
+func (m *machine) run(ctx context.Context, f *function, args []*interp.Tensor) ([]*interp.Tensor, error) {
+	if f.plan != nil {
+		return f.plan.Run(ctx, args)
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	out, err := interp.RunWhole(m.mesh, f.Func, args, f.results, interp.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("@%s: %w", f.Name, err)
+	}
+	return out, nil
+}
+
 // bind finds the arguments: leaves in the machine, the rest among the inputs.
 func (m *machine) bind(f *function, inputs map[string][]byte) ([]*interp.Tensor, error) {
 	args := make([]*interp.Tensor, len(f.Args))
@@ -110,9 +141,9 @@ func (m *machine) bind(f *function, inputs map[string][]byte) ([]*interp.Tensor,
 		names = append(names, p.Name)
 		data, ok := inputs[p.Name]
 		if !ok {
-			return nil, fmt.Errorf("the input %s (%s) is missing", p.Name, f.Body.Params[i].Type)
+			return nil, fmt.Errorf("the input %s (%s) is missing", p.Name, f.args[i])
 		}
-		t, err := interp.FromBytes(f.Body.Params[i].Type, data)
+		t, err := interp.FromBytes(f.args[i], data)
 		if err != nil {
 			return nil, fmt.Errorf("input %s: %w", p.Name, err)
 		}

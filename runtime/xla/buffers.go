@@ -4,16 +4,17 @@ import (
 	"errors"
 	"fmt"
 
+	"vitc/runtime/layout"
 	"vitc/runtime/pjrt"
 )
 
 // upload hands every device its part of a tensor.
-func (m *machine) upload(l layout, whole []byte) (buffers []*pjrt.Buffer, err error) {
-	if len(whole) != l.whole.Bytes() {
-		return nil, fmt.Errorf("%d bytes for %s: expected %d", len(whole), l.whole, l.whole.Bytes())
+func (m *machine) upload(l layout.Layout, whole []byte) (buffers []*pjrt.Buffer, err error) {
+	if len(whole) != l.Whole.Bytes() {
+		return nil, fmt.Errorf("%d bytes for %s: expected %d", len(whole), l.Whole, l.Whole.Bytes())
 	}
 	for d := range m.devices() {
-		b, err := m.client.Upload(m.client.Devices()[d], l.local, l.part(d, whole))
+		b, err := m.client.Upload(m.client.Devices()[d], l.Local, l.Part(d, whole))
 		if err != nil {
 			closeAll([][]*pjrt.Buffer{buffers})
 			return nil, err
@@ -25,17 +26,17 @@ func (m *machine) upload(l layout, whole []byte) (buffers []*pjrt.Buffer, err er
 
 // download puts a tensor together from what the devices hold; one that is whole everywhere is
 // the first device's.
-func (l layout) download(buffers []*pjrt.Buffer) ([]byte, error) {
-	if !l.cut() {
+func download(l layout.Layout, buffers []*pjrt.Buffer) ([]byte, error) {
+	if !l.Cut() {
 		return buffers[0].Download()
 	}
-	whole := make([]byte, l.whole.Bytes())
+	whole := make([]byte, l.Whole.Bytes())
 	for d, b := range buffers {
 		part, err := b.Download()
 		if err != nil {
 			return nil, err
 		}
-		l.put(d, whole, part)
+		l.Put(d, whole, part)
 	}
 	return whole, nil
 }

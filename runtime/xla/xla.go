@@ -16,6 +16,7 @@ import (
 	"vitc/codegen/stablehlo"
 	"vitc/ir"
 	"vitc/ir/diag"
+	"vitc/runtime/layout"
 	"vitc/runtime/pjrt"
 )
 
@@ -26,21 +27,6 @@ var flags = []pjrt.Attribute{{Name: "xla_cpu_enable_fast_min_max", Value: false}
 type Options struct {
 	Plugin  pjrt.Kind
 	Threads int // of XLA:CPU, 0: one a processor; other plugins have no such number
-	// Whole are the types that the functions of a partitioned module take and give seen from
-	// outside, by name; a module for one device needs none.
-	Whole map[string]Signature
-}
-
-// Signature is the types of a function's arguments and results.
-type Signature struct{ Args, Results []ir.Type }
-
-// Signatures reads those of a module's functions: before it is partitioned, for Options.Whole.
-func Signatures(m *ir.Module) map[string]Signature {
-	all := map[string]Signature{}
-	for _, f := range m.Funcs {
-		all[f.Name] = Signature{typesOf(f.Body.Params), typesOf(f.Body.Yield)}
-	}
-	return all
 }
 
 func typesOf(vs []*ir.Value) []ir.Type {
@@ -64,7 +50,7 @@ type machine struct {
 
 // leaf is a leaf of the state, or an accumulator, as every device holds it.
 type leaf struct {
-	layout
+	layout.Layout
 	held []*pjrt.Buffer // by device
 }
 
@@ -72,7 +58,7 @@ type leaf struct {
 type function struct {
 	*ir.Func
 	loaded        *pjrt.Loaded
-	args, results []layout
+	args, results []layout.Layout
 	types         []ir.Type // of the results on a device
 	donates       bool      // it takes the state's buffers over
 }
@@ -97,7 +83,7 @@ func (m *machine) open(module *ir.Module, o Options) (err error) {
 		return err
 	}
 	for _, f := range module.Funcs {
-		fn, err := m.function(f, o.Whole)
+		fn, err := m.function(f)
 		if err != nil {
 			return err
 		}
@@ -109,7 +95,7 @@ func (m *machine) open(module *ir.Module, o Options) (err error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.leaves)) {
 		l := m.leaves[name]
-		if l.held, err = m.upload(l.layout, make([]byte, l.whole.Bytes())); err != nil {
+		if l.held, err = m.upload(l.Layout, make([]byte, l.Whole.Bytes())); err != nil {
 			return err
 		}
 	}
@@ -151,14 +137,9 @@ func connect(o Options, devices int) (*pjrt.Client, error) {
 }
 
 // function finds how the devices hold what a function takes and gives, and its leaves.
-func (m *machine) function(f *ir.Func, whole map[string]Signature) (*function, error) {
+func (m *machine) function(f *ir.Func) (*function, error) {
 	fn := &function{Func: f, types: typesOf(f.Body.Yield)}
-	sig := whole[f.Name]
-	if len(m.mesh) > 0 && (len(sig.Args) != len(f.Args) || len(sig.Results) != len(f.Results)) {
-		return nil, fmt.Errorf("@%s: the types of its whole arguments are not known", f.Name)
-	}
-	fn.args = m.layouts(typesOf(f.Body.Params), sig.Args)
-	fn.results = m.layouts(fn.types, sig.Results)
+	fn.args, fn.results = m.layouts(typesOf(f.Body.Params)), m.layouts(fn.types)
 	if err := m.addLeaves(f.Name, f.Args, fn.args); err != nil {
 		return nil, err
 	}
@@ -168,15 +149,10 @@ func (m *machine) function(f *ir.Func, whole map[string]Signature) (*function, e
 	return fn, m.addLeaves(f.Name, f.Results, fn.results)
 }
 
-// layouts pairs the types of a device with whole ones, whose dtype may be still to be settled.
-func (m *machine) layouts(local, whole []ir.Type) []layout {
-	ls := make([]layout, len(local))
+func (m *machine) layouts(local []ir.Type) []layout.Layout {
+	ls := make([]layout.Layout, len(local))
 	for i, t := range local {
-		ls[i] = layout{m.mesh, t, t}
-		if whole != nil {
-			ls[i].whole = whole[i].As(t.DType)
-		}
-		ls[i].whole.Shard = nil
+		ls[i] = layout.Of(m.mesh, t)
 	}
 	return ls
 }
@@ -184,15 +160,15 @@ func (m *machine) layouts(local, whole []ir.Type) []layout {
 // held reports whether values of a role live in the machine.
 func held(r ir.Role) bool { return r == ir.RoleState || r == ir.RoleAcc }
 
-func (m *machine) addLeaves(fn string, ports []ir.Port, ls []layout) error {
+func (m *machine) addLeaves(fn string, ports []ir.Port, ls []layout.Layout) error {
 	for i, p := range ports {
 		if !held(p.Role) {
 			continue
 		}
 		if have := m.leaves[p.Name]; have == nil {
-			m.leaves[p.Name] = &leaf{layout: ls[i]}
-		} else if have.local.String() != ls[i].local.String() {
-			return fmt.Errorf("@%s: %s %s is %s here and %s in another function", fn, p.Role, p.Name, ls[i].local, have.local)
+			m.leaves[p.Name] = &leaf{Layout: ls[i]}
+		} else if have.Local.String() != ls[i].Local.String() {
+			return fmt.Errorf("@%s: %s %s is %s here and %s in another function", fn, p.Role, p.Name, ls[i].Local, have.Local)
 		}
 	}
 	return nil
@@ -272,7 +248,7 @@ func (m *machine) bind(f *function, inputs map[string][]byte) (args, temporary [
 			names = append(names, p.Name)
 			data, ok := inputs[p.Name]
 			if !ok {
-				return nil, temporary, fmt.Errorf("the input %s (%s) is missing", p.Name, f.args[i].whole)
+				return nil, temporary, fmt.Errorf("the input %s (%s) is missing", p.Name, f.args[i].Whole)
 			}
 			if buffers, err = m.upload(f.args[i], data); err != nil {
 				return nil, temporary, fmt.Errorf("input %s: %w", p.Name, err)
@@ -301,12 +277,12 @@ func (m *machine) take(f *function, out [][]*pjrt.Buffer) (results []codegen.Res
 			m.leaves[p.Name].held = buffers
 			continue
 		}
-		data, failed := f.results[i].download(buffers)
+		data, failed := download(f.results[i], buffers)
 		closeAll([][]*pjrt.Buffer{buffers})
 		if failed != nil && err == nil {
 			err = fmt.Errorf("@%s: %s: %w", f.Name, p.Name, failed)
 		}
-		results = append(results, codegen.Result{Name: p.Name, Type: f.results[i].whole, Data: data})
+		results = append(results, codegen.Result{Name: p.Name, Type: f.results[i].Whole, Data: data})
 	}
 	if err != nil {
 		return nil, err
@@ -320,7 +296,7 @@ func (m *machine) Leaf(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.download(l.held)
+	return download(l.Layout, l.held)
 }
 
 // SetLeaf implements codegen.Machine.
@@ -329,7 +305,7 @@ func (m *machine) SetLeaf(name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	next, err := m.upload(l.layout, data)
+	next, err := m.upload(l.Layout, data)
 	if err != nil {
 		return fmt.Errorf("leaf %s: %w", name, err)
 	}

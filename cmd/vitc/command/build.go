@@ -49,6 +49,7 @@ data in it start at the folder that it lies in.`,
 	isaFlag(c, &o.machine.ISA)
 	setFlag(c, &o.source.Params)
 	planFlag(c, &o.source)
+	virtualFlag(c, &o.source)
 	jsonFlag(c, &o.json)
 	return c
 }

@@ -47,6 +47,11 @@ func planFlag(c *cobra.Command, q *driver.Source) {
 	c.Flags().StringVar(&q.Plan, "plan", "", "the plan block to lay the program out by (default: none, or for devices such as tpu:v4:8x8x16 the only one)")
 }
 
+// virtualFlag adds --devices, the number of virtual devices.
+func virtualFlag(c *cobra.Command, q *driver.Source) {
+	numberFlag(c, &q.Devices, "devices", 1, driver.MaxDevices, "virtual devices of this machine that share the work: those of --plan, or, without one, each a part of every batch")
+}
+
 // isaFlag adds --isa, the instruction set of native code.
 func isaFlag(c *cobra.Command, to *string) {
 	names := []string{driver.HostISA}

@@ -77,6 +77,7 @@ func (a *app) runFlags(c *cobra.Command, o *runOptions) {
 	targetFlag(c, &o.target)
 	setFlag(c, &o.source.Params)
 	planFlag(c, &o.source)
+	virtualFlag(c, &o.source)
 	jsonFlag(c, &o.json)
 }
 
@@ -200,6 +201,12 @@ func (o *runOptions) resumeCommand() string {
 	}
 	if o.target != driver.Auto {
 		words = append(words, "--target", o.target)
+	}
+	if o.source.Plan != "" {
+		words = append(words, "--plan", o.source.Plan)
+	}
+	if o.source.Devices > 0 {
+		words = append(words, "--devices", fmt.Sprint(o.source.Devices))
 	}
 	if o.metrics != "" {
 		words = append(words, "--metrics", o.metrics)
