@@ -17,7 +17,13 @@ type LoaderOptions struct {
 	Start    int64 // the first step, counted from 0
 	Workers  int   // goroutines that read and augment; 0: one a CPU, at most 16
 	Prefetch int   // batches prepared ahead; 0: 2
+	// Rows gives the rows of a batch of some size that are read, ascending and apart, where others
+	// read the rest; nil: all are.
+	Rows func(size int) []Span
 }
+
+// Span is the rows [From, To) of a batch.
+type Span struct{ From, To int }
 
 const (
 	defaultPrefetch   = 2
@@ -28,7 +34,7 @@ const (
 type Batch struct {
 	Step   int64
 	Size   int      // examples; below LoaderOptions.Batch only at the end of one pass
-	Fields [][]byte // by field, each [Size, Dims...]
+	Fields [][]byte // by field, each [Size, Dims...], or the rows of LoaderOptions.Rows alone, one behind the other
 }
 
 // ErrClosed is returned by a Loader that was closed.

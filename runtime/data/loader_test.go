@@ -104,6 +104,44 @@ func TestOnePassIsOrderedAndWhole(t *testing.T) {
 
 // TestPassesJoin: batches run over the ends of passes, and every pass holds every example
 // once.
+// Readers of rows of every batch read together what one that reads all does, each no more than its
+// own; a batch of which one reads nothing counts for it too.
+func TestRows(t *testing.T) {
+	ds := counting(t, 10, nil, ShuffleAll, 0)
+	for _, once := range []bool{true, false} {
+		whole := openLoader(t, ds, LoaderOptions{Batch: 4, Once: once})
+		spans := [][]Span{{{0, 1}}, {{1, 3}}, nil, {{3, 4}}}
+		var readers []*Loader
+		for _, mine := range spans {
+			readers = append(readers, openLoader(t, ds, LoaderOptions{Batch: 4, Once: once, Rows: func(size int) (list []Span) {
+				for _, s := range mine {
+					list = append(list, Span{min(s.From, size), min(s.To, size)})
+				}
+				return list
+			}}))
+		}
+		for range 3 {
+			want, err := whole.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			joined := make([][]byte, len(want.Fields))
+			for i, l := range readers {
+				b, err := l.Next()
+				if err != nil || b.Step != want.Step || b.Size != want.Size {
+					t.Fatalf("reader %d: %+v, %v", i, b, err)
+				}
+				for f, data := range b.Fields {
+					joined[f] = append(joined[f], data...)
+				}
+			}
+			if !slices.EqualFunc(joined, want.Fields, bytes.Equal) {
+				t.Errorf("step %d: the parts are %v, the whole %v", want.Step, joined, want.Fields)
+			}
+		}
+	}
+}
+
 func TestPassesJoin(t *testing.T) {
 	for _, shuffle := range []Shuffle{ShuffleNone, ShuffleAll, 4} {
 		l := openLoader(t, counting(t, 10, nil, shuffle, 1), LoaderOptions{Batch: 7})

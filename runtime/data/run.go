@@ -27,9 +27,10 @@ type run struct {
 // slot is a batch in preparation.
 type slot struct {
 	batch  Batch
-	whole  [][]byte // the buffers at full size, of which batch.Fields are the beginning
-	picks  []pick
-	errors []error // by task
+	whole  [][]byte // the buffers, of which batch.Fields are the beginning
+	room   int      // rows that they have room for
+	picks  []pick   // of the rows that are read
+	errors []error  // by task
 	left   atomic.Int32
 	done   chan struct{} // closed when left reaches 0
 }
@@ -40,7 +41,7 @@ type pick struct {
 	example int
 }
 
-// task is rows [from, to) of a slot's batch; n is its number.
+// task is rows [from, to) of those that are read of a slot's batch; n is its number.
 type task struct {
 	slot     *slot
 	n        int
@@ -54,7 +55,7 @@ func startRun(parent context.Context, ds *Dataset, o LoaderOptions, step, passes
 	r := &run{ds: ds, o: o, passes: passes, free: make(chan *slot, slots), ready: make(chan *slot, slots), tasks: make(chan task)}
 	r.ctx, r.cancel = context.WithCancel(parent)
 	for range slots {
-		r.free <- &slot{whole: ds.Buffers(o.Batch)}
+		r.free <- &slot{}
 	}
 	r.all.Go(func() { r.produce(step) })
 	for range o.Workers {
@@ -93,22 +94,41 @@ func (r *run) fill(s *slot, step int64, sequence *sequence) {
 		}
 		s.picks = append(s.picks, p)
 	}
-	s.batch = Batch{Step: step, Size: len(s.picks), Fields: make([][]byte, len(s.whole))}
+	s.batch = Batch{Step: step, Size: len(s.picks), Fields: make([][]byte, len(r.ds.Fields()))}
+	if r.o.Rows != nil {
+		s.picks = within(s.picks, r.o.Rows(len(s.picks)))
+	}
+	if s.whole == nil || s.room < len(s.picks) {
+		s.whole, s.room = r.ds.Buffers(len(s.picks)), len(s.picks)
+	}
 	for i, f := range r.ds.Fields() {
 		s.batch.Fields[i] = s.whole[i][:len(s.picks)*f.Bytes()]
 	}
 	s.done = make(chan struct{})
 }
 
+// within keeps the picks of some rows, in place.
+func within(picks []pick, spans []Span) []pick {
+	kept := picks[:0]
+	for _, s := range spans {
+		kept = append(kept, picks[s.From:s.To]...)
+	}
+	return kept
+}
+
 // cut hands the rows of a slot to the workers; false when the run is cancelled.
 func (r *run) cut(s *slot) bool {
-	size := max(1, s.batch.Size/(r.o.Workers*tasksPerWorker))
-	n := (s.batch.Size + size - 1) / size
+	rows := len(s.picks)
+	size := max(1, rows/(r.o.Workers*tasksPerWorker))
+	n := (rows + size - 1) / size
 	s.errors = make([]error, n)
 	s.left.Store(int32(n))
+	if n == 0 {
+		close(s.done)
+	}
 	for i := range n {
 		select {
-		case r.tasks <- task{s, i, i * size, min((i+1)*size, s.batch.Size)}:
+		case r.tasks <- task{s, i, i * size, min((i+1)*size, rows)}:
 		case <-r.ctx.Done():
 			return false
 		}

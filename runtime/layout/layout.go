@@ -43,6 +43,45 @@ func (l Layout) Take(device int, whole, part []byte) {
 	l.runs(device, func(at, from, n int) { copy(part[at:at+n], whole[from:from+n]) })
 }
 
+// Window is the rows [from, to) of the whole, along its first dim, that some devices need; the whole
+// has a dim.
+func (l Layout) Window(devices []int) (from, to int) {
+	rows := l.Whole.Dims[0].Size
+	from = rows
+	for _, d := range devices {
+		start, size := l.Box(d)
+		if size[0] > 0 {
+			from, to = min(from, start[0]), max(to, start[0]+size[0])
+		}
+	}
+	return min(from, to), to
+}
+
+// Box is where a device's block stands in the whole, by dim, and how large it is there without
+// padding; a block that is all padding has a size of 0.
+func (l Layout) Box(device int) (start, size []int) {
+	for i, d := range l.Local.Dims {
+		at := 0
+		if axes := l.Local.Shard.Of(i); len(axes) > 0 {
+			at = min(l.Mesh.Place(device, axes)*d.Size, l.Whole.Dims[i].Size)
+		}
+		start, size = append(start, at), append(size, min(d.Size, l.Whole.Dims[i].Size-at))
+	}
+	return start, size
+}
+
+// TakeRows is Take where of the whole there are only rows from some row on, which must have all of
+// the device's.
+func (l Layout) TakeRows(device int, rows []byte, first int, part []byte) {
+	if first == 0 && !l.Cut() {
+		copy(part, rows)
+		return
+	}
+	skip := first * stride(l.Whole, 0)
+	clear(part)
+	l.runs(device, func(at, from, n int) { copy(part[at:at+n], rows[from-skip:]) })
+}
+
 // Part is a device's block of the whole; it is the whole itself where devices hold all of it.
 func (l Layout) Part(device int, whole []byte) []byte {
 	if !l.Cut() {

@@ -8,7 +8,6 @@ import (
 	"vitc/codegen"
 	"vitc/ir"
 	"vitc/runtime/dist"
-	"vitc/runtime/layout"
 )
 
 // device executes the plan on what one device of the mesh holds, with memory and threads of its
@@ -127,17 +126,17 @@ func (d *device) space(f *function, a codegen.PlanArg) error {
 	return nil
 }
 
-// take copies the device's parts of whole inputs to the arguments' blocks.
-func (d *device) take(f *function, args []layout.Layout, inputs map[string][]byte) {
+// take copies the device's parts of inputs to the arguments' blocks.
+func (d *device) take(f *function, args []argument, inputs map[string][]byte) {
 	for i, a := range f.Args {
 		if b := f.blocks[1+i]; b != nil {
-			args[i].Take(d.number, inputs[a.Name], b.mem)
+			args[i].take(d.number, inputs[a.Name], b.mem)
 		}
 	}
 }
 
-// run executes a function on whole inputs. If it fails, the devices of the mesh stop with it.
-func (d *device) run(ctx context.Context, fn string, args []layout.Layout, inputs map[string][]byte) error {
+// run executes a function on inputs. If it fails, the devices of the mesh stop with it.
+func (d *device) run(ctx context.Context, fn string, args []argument, inputs map[string][]byte) error {
 	f := d.funcs[fn]
 	d.take(f, args, inputs)
 	err := f.frame.exec(ctx, f.ops)

@@ -40,7 +40,7 @@ type machine struct {
 	images  []*elfload.Image
 	devices []*device // those that this process holds
 	names   []string  // of functions, in the plan's order
-	args    map[string][]layout.Layout
+	args    map[string][]argument
 	results map[string][]layout.Layout
 	leaves  map[string]layout.Layout
 	broken  error // why the state is lost, nil while it is not
@@ -52,7 +52,7 @@ var errClosed = errors.New("the machine is closed")
 // Open loads a bundle, with state and accumulators of zeros. It fails where this CPU cannot
 // run the code.
 func Open(b *codegen.Bundle, o Options) (codegen.Machine, error) {
-	m := &machine{args: map[string][]layout.Layout{}, results: map[string][]layout.Layout{}, leaves: map[string]layout.Layout{}}
+	m := &machine{args: map[string][]argument{}, results: map[string][]layout.Layout{}, leaves: map[string]layout.Layout{}}
 	if err := m.open(b, o); err != nil {
 		m.Close()
 		return nil, err
@@ -114,7 +114,10 @@ func (m *machine) lay(p *codegen.Plan) {
 			}
 			return ls
 		}
-		m.args[f.Name], m.results[f.Name] = all(f.Args), all(f.Results)
+		for _, l := range all(f.Args) {
+			m.args[f.Name] = append(m.args[f.Name], argument{Layout: l})
+		}
+		m.results[f.Name] = all(f.Results)
 	}
 }
 
@@ -139,6 +142,7 @@ func (m *machine) populate(p *codegen.Plan, kernels map[string]uintptr, o Option
 		}
 		o.Timer = nil
 	}
+	m.share()
 	return nil
 }
 
@@ -201,13 +205,13 @@ func (m *machine) fit(fn string, inputs map[string][]byte) error {
 			continue
 		}
 		names = append(names, a.Name)
-		whole := m.args[fn][i].Whole
+		arg := m.args[fn][i]
 		data, ok := inputs[a.Name]
 		if !ok {
-			return fmt.Errorf("the input %s (%s) is missing", a.Name, whole)
+			return fmt.Errorf("the input %s (%s) is missing", a.Name, arg.Whole)
 		}
-		if len(data) != whole.Bytes() {
-			return fmt.Errorf("the input %s has %d bytes: expected %d, of %s", a.Name, len(data), whole.Bytes(), whole)
+		if !arg.fits(len(data)) {
+			return fmt.Errorf("the input %s has %d bytes: expected %d, of %s", a.Name, len(data), arg.Whole.Bytes(), arg.Whole)
 		}
 	}
 	if len(inputs) > len(names) {
