@@ -16,6 +16,11 @@ type homes struct {
 	dims    map[*ir.Value][][]string
 	ports   map[*ir.Value]bool // parameters of the function: they lie as the plan says, no more
 	grown   bool
+	// clock counts cuts. An op whose values were last cut before it was last looked at has nothing
+	// to spread.
+	clock  int
+	cutAt  map[*ir.Value]int
+	looked map[*ir.Op]int
 }
 
 // homesOf derives a function's homes:
@@ -28,7 +33,8 @@ type homes struct {
 //     activation that it meets, and gradients follow their parameter.
 func homesOf(f *ir.Func, p *ir.Plan, seeds []Seed) *homes {
 	v := factorViews{}
-	h := &homes{mesh: p.Mesh, views: v, reached: reachedByBatch(f, v), dims: map[*ir.Value][][]string{}, ports: map[*ir.Value]bool{}}
+	h := &homes{mesh: p.Mesh, views: v, reached: reachedByBatch(f, v), dims: map[*ir.Value][][]string{}, ports: map[*ir.Value]bool{},
+		cutAt: map[*ir.Value]int{}, looked: map[*ir.Op]int{}}
 	for _, x := range f.Body.Params {
 		h.ports[x] = true
 	}
@@ -84,6 +90,8 @@ func (h *homes) cut(v *ir.Value, dim int, axes []string) {
 		h.dims[v] = make([][]string, v.Type.Rank())
 	}
 	h.dims[v][dim], h.grown = axes, true
+	h.clock++
+	h.cutAt[v] = h.clock
 }
 
 // spread goes over the ops until nothing changes, through products only where all else is done.
@@ -111,7 +119,8 @@ func (h *homes) region(r *ir.Region, products bool) {
 
 func (h *homes) visit(op *ir.Op, products bool) {
 	if op.Body == nil {
-		if products || op.ProductFlops() == 0 {
+		if h.stale(op) && (products || op.ProductFlops() == 0) {
+			h.looked[op] = h.clock
 			h.op(op)
 		}
 		return
@@ -122,6 +131,13 @@ func (h *homes) visit(op *ir.Op, products bool) {
 		}
 		h.region(op.Body, products)
 	}
+}
+
+// stale reports whether a value of an op was cut since the op was last looked at.
+func (h *homes) stale(op *ir.Op) bool {
+	at := h.looked[op]
+	later := func(v *ir.Value) bool { return h.cutAt[v] > at }
+	return slices.ContainsFunc(op.In, later) || slices.ContainsFunc(op.Out, later)
 }
 
 func (h *homes) tie(t tie) {
