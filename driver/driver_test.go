@@ -134,8 +134,11 @@ func TestStageEnd(t *testing.T) {
 }
 
 func TestFits(t *testing.T) {
-	p := &ir.Program{Name: "big", State: []ir.Leaf{{Name: "w", Type: ir.T(ir.F32, ir.Dim{Label: "n", Size: 1 << 28})}},
-		Module: &ir.Module{Funcs: []*ir.Func{{Name: "a", Arena: 10}, {Name: "b", Arena: 1 << 30}}}}
+	w := &ir.Value{Type: ir.T(ir.F32, ir.Dim{Label: "n", Size: 1 << 28})}
+	f := func(name string, arena int) *ir.Func {
+		return &ir.Func{Name: name, Arena: arena, Args: []ir.Port{{Role: ir.RoleState, Name: "w"}}, Body: &ir.Region{Params: []*ir.Value{w}}}
+	}
+	p := &ir.Program{Name: "big", Module: &ir.Module{Funcs: []*ir.Func{f("a", 10), f("b", 1<<30)}}}
 	if err := fits(p, 2<<30); err != nil {
 		t.Errorf("2 GiB are enough: %v", err)
 	}
@@ -145,6 +148,10 @@ func TestFits(t *testing.T) {
 	var d *diag.Diagnostic
 	if err := fits(p, 2<<30-1); !errors.As(err, &d) || d.Code != CodeMemory || !strings.Contains(d.Label, "needs 2.0 GiB") {
 		t.Errorf("error %v, want %s", err, CodeMemory)
+	}
+	p.Module.Mesh = ir.Mesh{{Name: "data", Size: 4}}
+	if err := fits(p, 8<<30-1); !errors.As(err, &d) || !strings.Contains(d.Label, "needs 8.0 GiB") {
+		t.Errorf("four devices: %v", err)
 	}
 	if physicalMemory() < 1<<26 {
 		t.Errorf("this machine has %d bytes", physicalMemory())
