@@ -12,51 +12,74 @@ import (
 	"vitc/passes"
 )
 
-// TestCollectivesMatter breaks every collective of every case of partition, one at a time, and
-// demands that the verifier tells, or else the numbers: that a case passes says that its collectives
-// are the right ones. Where values vary, and of a ring that is turned, only the numbers can tell.
+// TestCollectivesMatter breaks every collective of every case of partition and of the layouts, one at
+// a time, and demands that the verifier tells, or else the numbers: that a case passes says that its
+// collectives are the right ones. Where values vary, and of a ring that is turned, only the numbers
+// can tell.
 func TestCollectivesMatter(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("testdata", "passes", "partition", "*.txtar"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	refused, differ := map[string]int{}, map[string]int{}
-	for _, file := range files {
-		a, err := txtar.ParseFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+	tally := &mutants{refused: map[string]int{}, differ: map[string]int{}}
+	for _, file := range casesOf(t, "passes", "partition") {
+		a := archived(t, file)
 		before := parsed(t, string(a.Files[0].Data))
 		runPasses(t, before, mathPasses(string(a.Comment)), passes.Config{})
-		out := string(a.Files[len(a.Files)-1].Data)
-		for k := range collectivesOf(parsed(t, out)) {
-			for _, mu := range mutations {
-				m := parsed(t, out)
-				op := collectivesOf(m)[k]
-				told := op.Row.Name + " " + mu.name
-				typed := len(op.In[0].Type.Shard.Varies()) == 0 && op.Row.Name != "permute"
-				if !mu.make(m, op) {
-					continue
-				}
-				switch {
-				case ir.Verify(m) != nil:
-					refused[told]++
-				case !typed && meshDiffers(t, before, m) != nil:
-					differ[told]++
-				default:
-					t.Errorf("%s: %s of %s, and nothing tells", filepath.Base(file), told, op.Out[0].Name)
-				}
-			}
-		}
+		tally.add(t, file, string(a.Files[len(a.Files)-1].Data), func(m *ir.Module) bool { return meshDiffers(t, before, m) != nil })
 	}
-	t.Logf("refused: %v; other numbers: %v", refused, differ)
+	for _, file := range casesOf(t, "layouts") {
+		tally.add(t, file, string(archived(t, file).Files[1].Data), func(*ir.Module) bool { return false })
+	}
+	t.Logf("refused: %v; other numbers: %v", tally.refused, tally.differ)
 	for _, told := range []string{"all_reduce dropped", "all_reduce doubled", "all_gather over other axes", "reduce_scatter dropped", "reduce_scatter over other axes"} {
-		if refused[told] == 0 {
+		if tally.refused[told] == 0 {
 			t.Errorf("no %s was tried", told)
 		}
 	}
-	if n := sumOf(refused) + sumOf(differ); n < 170 {
+	if n := sumOf(tally.refused) + sumOf(tally.differ); n < 350 {
 		t.Errorf("only %d collectives were broken", n)
+	}
+}
+
+func casesOf(t *testing.T, under ...string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", filepath.Join(under...), "*.txtar"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(under, err)
+	}
+	return files
+}
+
+func archived(t *testing.T, file string) *txtar.Archive {
+	t.Helper()
+	a, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// mutants counts what told of them.
+type mutants struct{ refused, differ map[string]int }
+
+// add breaks the collectives of a module's text; differs runs a module and says whether its numbers
+// are others.
+func (c *mutants) add(t *testing.T, file, text string, differs func(*ir.Module) bool) {
+	for k := range collectivesOf(parsed(t, text)) {
+		for _, mu := range mutations {
+			m := parsed(t, text)
+			op := collectivesOf(m)[k]
+			told := op.Row.Name + " " + mu.name
+			typed := len(op.In[0].Type.Shard.Varies()) == 0 && op.Row.Name != "permute"
+			if !mu.make(m, op) {
+				continue
+			}
+			switch {
+			case ir.Verify(m) != nil:
+				c.refused[told]++
+			case !typed && differs(m):
+				c.differ[told]++
+			default:
+				t.Errorf("%s: %s of %s, and nothing tells", filepath.Base(file), told, op.Out[0].Name)
+			}
+		}
 	}
 }
 
