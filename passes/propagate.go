@@ -20,14 +20,23 @@ func propagate(m *ir.Module, c *Context) {
 		return
 	}
 	m.Mesh = c.Plan.Mesh
+	routes := newRouter(priced(c.Plan))
 	for _, f := range m.Funcs {
 		seeds, notes := Seeds(f, c.Plan)
 		for _, d := range notes {
 			c.say(d)
 		}
-		p := &placer{c: c, mesh: c.Plan.Mesh, homes: homesOf(f, c.Plan, seeds),
-			routes: newRouter(priced(c.Plan)), ordered: orderAxes(c)}
+		p := &placer{c: c, mesh: c.Plan.Mesh, routes: routes, ordered: orderAxes(c)}
+		if c.Why != nil {
+			p.why = newDerivation(f, seeds)
+		}
+		p.homes = homesOf(f, c.Plan, seeds, p.why)
+		found := *f
 		p.function(f, seeds)
+		if c.Why != nil {
+			p.why.Func, p.why.homes = &found, p.homes
+			c.Why(p.why)
+		}
 	}
 }
 
@@ -40,18 +49,20 @@ type placer struct {
 	// ordered: parts along these axes are joined at once, so that their sums do not depend on how
 	// many devices there are.
 	ordered []string
+	why     *Derivation // nil: nobody asks
 }
 
 // function rewrites a function's body. Ports lie as the plan says, and nothing else moves them:
 // every function finds the state as another left it.
 func (p *placer) function(f *ir.Func, seeds []Seed) {
-	s := p.scope(f.Body)
+	s := p.scope(f.Body, 1)
 	args, results := portsOf(f, seeds)
 	wholeState(p.c, f, args)
 	for i, v := range f.Body.Params {
 		s.param(v, args[i])
 	}
 	s.ops(f.Body.Ops)
+	s.asker = nil
 	for i, v := range f.Body.Yield {
 		s.b.Pos = v.Pos
 		s.body.Yield = append(s.body.Yield, s.bring(v, results[i]))

@@ -22,10 +22,10 @@ const (
 	forMemory = 1e-6
 )
 
-// moving is the time of a move of some bytes of which result are left, but for the latency of
-// links: small moves are combined later, and then share it.
-func (r *router) moving(m move, bytes, result float64) float64 {
-	moved, _ := r.model.Traffic(m.row, bytes, m.over)
+// moving is the time of a move that leaves some bytes, but for the latency of links: small moves
+// are combined later, and then share it.
+func (r *router) moving(m move, result float64) float64 {
+	moved, _ := r.model.Traffic(m.row, m.bytes, m.over)
 	if moved == 0 {
 		return 0
 	}

@@ -16,6 +16,7 @@ type homes struct {
 	dims    map[*ir.Value][][]string
 	ports   map[*ir.Value]bool // parameters of the function: they lie as the plan says, no more
 	grown   bool
+	why     *Derivation // nil: nobody asks
 	// clock counts cuts. An op whose values were last cut before it was last looked at has nothing
 	// to spread.
 	clock  int
@@ -31,9 +32,9 @@ type homes struct {
 //     backwards, through ops that move no data first, and then through products;
 //  3. activations and parameters keep apart: an axis of a parameter says nothing about the
 //     activation that it meets, and gradients follow their parameter.
-func homesOf(f *ir.Func, p *ir.Plan, seeds []Seed) *homes {
+func homesOf(f *ir.Func, p *ir.Plan, seeds []Seed, why *Derivation) *homes {
 	v := factorViews{}
-	h := &homes{mesh: p.Mesh, views: v, reached: reachedByBatch(f, v), dims: map[*ir.Value][][]string{}, ports: map[*ir.Value]bool{},
+	h := &homes{why: why, mesh: p.Mesh, views: v, reached: reachedByBatch(f, v), dims: map[*ir.Value][][]string{}, ports: map[*ir.Value]bool{},
 		cutAt: map[*ir.Value]int{}, looked: map[*ir.Op]int{}}
 	for _, x := range f.Body.Params {
 		h.ports[x] = true
@@ -56,40 +57,53 @@ func (h *homes) sharding(v *ir.Value) *ir.Sharding { return ir.NewSharding(h.dim
 
 // seed cuts a dim as the plan says, unless what an earlier line says has reached it.
 func (h *homes) seed(s Seed) {
-	if len(h.of(s.Value, s.Dim)) == 0 {
-		h.cut(s.Value, s.Dim, s.Over)
+	c := Cause{Line: s.Line, Over: s.Over}
+	if len(h.of(s.Value, s.Dim)) > 0 {
+		h.why.missed(s.Value, s.Dim, c, "it is cut already: an earlier line of the plan has reached it")
+		return
 	}
+	h.cut(s.Value, s.Dim, c)
 }
 
 // extend cuts a dim along more axes, where they go on from those it has and no other dim of the
 // value has one of them.
-func (h *homes) extend(v *ir.Value, dim int, axes []string) {
+func (h *homes) extend(v *ir.Value, dim int, c Cause) {
 	have := h.of(v, dim)
-	if v.Lit != nil || h.ports[v] || len(axes) <= len(have) || !slices.Equal(axes[:len(have)], have) {
+	if v.Lit != nil || len(c.Over) <= len(have) {
 		return
 	}
-	h.cut(v, dim, axes)
+	switch {
+	case h.ports[v]:
+		h.why.missed(v, dim, c, "arguments lie as the plan says, and no more")
+	case !slices.Equal(c.Over[:len(have)], have):
+		h.why.missed(v, dim, c, "it is cut along other axes already")
+	default:
+		h.cut(v, dim, c)
+	}
 }
 
 // cut cuts a dim along axes that no other dim of the value has, where they fit.
-func (h *homes) cut(v *ir.Value, dim int, axes []string) {
-	for i, a := range axes {
-		if slices.Contains(axes[:i], a) {
+func (h *homes) cut(v *ir.Value, dim int, c Cause) {
+	for i, a := range c.Over {
+		if slices.Contains(c.Over[:i], a) {
 			return // two factors of the dim want it
 		}
 		for d, other := range h.dims[v] {
 			if d != dim && slices.Contains(other, a) {
+				h.why.missed(v, dim, c, v.Type.Dims[d].Label+" has "+a+" already")
 				return
 			}
 		}
 	}
-	if !pads(v.Type.Dims[dim].Size, h.mesh.Size(axes...)) {
+	if !pads(v.Type.Dims[dim].Size, h.mesh.Size(c.Over...)) {
+		h.why.missed(v, dim, c, "too much of it would be padding")
 		return
 	}
+	h.why.caused(v, dim, c)
 	if h.dims[v] == nil {
 		h.dims[v] = make([][]string, v.Type.Rank())
 	}
-	h.dims[v][dim], h.grown = axes, true
+	h.dims[v][dim], h.grown = c.Over, true
 	h.clock++
 	h.cutAt[v] = h.clock
 }
@@ -127,7 +141,7 @@ func (h *homes) visit(op *ir.Op, products bool) {
 	}
 	for range 2 { // on the way in, and on the way out
 		for _, t := range tiesOf(op) {
-			h.tie(t)
+			h.tie(op, t)
 		}
 		h.region(op.Body, products)
 	}
@@ -140,13 +154,13 @@ func (h *homes) stale(op *ir.Op) bool {
 	return slices.ContainsFunc(op.In, later) || slices.ContainsFunc(op.Out, later)
 }
 
-func (h *homes) tie(t tie) {
+func (h *homes) tie(op *ir.Op, t tie) {
 	if t.outer.Lit != nil || t.inner.Lit != nil || h.reached.value(t.outer) != h.reached.value(t.inner) {
 		return
 	}
 	for d := range t.inner.Type.Dims {
-		h.extend(t.inner, d, h.of(t.outer, d+t.lead))
-		h.extend(t.outer, d+t.lead, h.of(t.inner, d))
+		h.extend(t.inner, d, Cause{Line: -1, From: t.outer, Dim: d + t.lead, Op: op, Over: h.of(t.outer, d+t.lead)})
+		h.extend(t.outer, d+t.lead, Cause{Line: -1, From: t.inner, Dim: d, Op: op, Over: h.of(t.inner, d)})
 	}
 }
 
@@ -154,14 +168,14 @@ func (h *homes) tie(t tie) {
 func (h *homes) op(op *ir.Op) {
 	v := h.views.of(op)
 	for _, class := range []bool{true, false} {
-		cut := make([][]string, len(v.factors))
+		cut := make([]Cause, len(v.factors))
 		v.each(op, func(x *ir.Value, t ir.Term) {
 			if h.reached.value(x) != class {
 				return
 			}
 			for f, axes := range v.dealt(h.mesh, t, h.dims[x]) {
-				if len(axes) > len(cut[f]) && v.admits(h.mesh, f, axes) {
-					cut[f] = axes
+				if len(axes) > len(cut[f].Over) && v.admits(h.mesh, f, axes) {
+					cut[f] = Cause{Line: -1, From: x, Dim: dimOf(t, f), Op: op, Factor: v.factors[f].Name, Over: axes}
 				}
 			}
 		})
@@ -173,16 +187,26 @@ func (h *homes) op(op *ir.Op) {
 	}
 }
 
+// dimOf is the dim that a factor stands in.
+func dimOf(t ir.Term, f int) int {
+	return slices.IndexFunc(t, func(d ir.DimFactors) bool { return slices.Contains(d, f) })
+}
+
 // follow extends a value's dims by what their factors are cut along.
-func (h *homes) follow(v *view, x *ir.Value, t ir.Term, cut [][]string) {
+func (h *homes) follow(v *view, x *ir.Value, t ir.Term, cut []Cause) {
 	for d, fs := range t {
-		var axes []string
+		var c Cause
 		for _, f := range fs {
-			axes = append(axes, cut[f]...)
-			if v.factors[f].Size != h.mesh.Size(cut[f]...) {
+			axes := cut[f].Over
+			if len(axes) > 0 && len(c.Over) == 0 {
+				c = cut[f]
+				c.Over = nil
+			}
+			c.Over = append(c.Over, axes...)
+			if v.factors[f].Size != h.mesh.Size(axes...) {
 				break
 			}
 		}
-		h.extend(x, d, axes)
+		h.extend(x, d, c)
 	}
 }

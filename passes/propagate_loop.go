@@ -20,7 +20,7 @@ type loop struct {
 // loop rewrites a scan. Carries lie alike in every turn, as their parameter does at home; what is
 // only added up over the turns stays in parts until the last one.
 func (s *scope) loop(op *ir.Op) {
-	l := &loop{s: s, inner: s.p.scope(op.Body), old: op, was: op.Attrs.(*ir.ScanAttrs), sums: map[*ir.Value][]*ir.Value{}}
+	l := &loop{s: s, inner: s.p.scope(op.Body, s.turns*op.Turns()), old: op, was: op.Attrs.(*ir.ScanAttrs), sums: map[*ir.Value][]*ir.Value{}}
 	l.attr = *l.was
 	l.op = &ir.Op{Row: op.Row, Attrs: &l.attr, Pos: op.Pos, Body: l.inner.body}
 	l.enter()
@@ -37,6 +37,7 @@ func (l *loop) enter() {
 		t := l.inner.param(x, l.s.p.homes.sharding(x)).Type
 		if i >= l.was.Carry && i < l.was.Carry+l.was.Each {
 			t = ir.StackType(l.old.In[i].Type.Dims[0], t)
+			l.s.wholeTurns(l.old, i)
 		}
 		l.op.In = append(l.op.In, l.s.bring(l.old.In[i], t.Shard))
 	}
@@ -45,6 +46,7 @@ func (l *loop) enter() {
 // leave yields carries as they entered, and stacks what is stacked at home.
 func (l *loop) leave() {
 	params := slices.Clone(l.inner.body.Params)
+	l.inner.asker = nil
 	for i, v := range l.old.Body.Yield {
 		l.inner.b.Pos = v.Pos
 		if l.adds(i) {

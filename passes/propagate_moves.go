@@ -15,6 +15,7 @@ type move struct {
 	row     string   // block, all_gather, reduce_scatter, all_reduce, all_to_all
 	dim, to int      // to: where all_to_all cuts instead of dim
 	over    []string // mesh axes, major first
+	bytes   float64  // of a device's operand
 }
 
 // route is the cheapest sequence of moves, and the seconds that they take.
@@ -119,7 +120,8 @@ func (s *routeSearch) next(p *spot, m move, change func(q *spot)) {
 	if !s.meets(p, q) {
 		return
 	}
-	q.route = route{append(slices.Clone(p.route.moves), m), p.route.seconds + s.moving(m, s.bytes(p), s.bytes(q))}
+	m.bytes = s.bytes(p)
+	q.route = route{append(slices.Clone(p.route.moves), m), p.route.seconds + s.moving(m, s.bytes(q))}
 	heap.Push(&s.open, q)
 }
 

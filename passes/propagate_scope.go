@@ -14,6 +14,9 @@ type scope struct {
 	body *ir.Region
 	held map[*ir.Value]*held
 	uses map[*ir.Value]int
+
+	turns int    // of the loops around
+	asker *ir.Op // the old op that is being rewritten; nil where results are brought home
 }
 
 // held is what stands for a value of the old region in the new one.
@@ -22,8 +25,8 @@ type held struct {
 	copies []*ir.Value // the value itself, under different shardings
 }
 
-func (p *placer) scope(old *ir.Region) *scope {
-	s := &scope{p: p, body: &ir.Region{}, held: map[*ir.Value]*held{}, uses: old.Uses()}
+func (p *placer) scope(old *ir.Region, turns int) *scope {
+	s := &scope{p: p, turns: turns, body: &ir.Region{}, held: map[*ir.Value]*held{}, uses: old.Uses()}
 	s.b = &ir.Builder{Region: s.body}
 	return s
 }
@@ -100,13 +103,13 @@ func (s *scope) bring(v *ir.Value, want *ir.Sharding) *ir.Value {
 		if from.Type.Shard.Equal(want) {
 			return from
 		}
-		x := s.reshard(from, want)
+		x := s.reshard(v, from, want)
 		h.copies = append(h.copies, x)
 		return x
 	}
 	var sum *ir.Value
 	for _, t := range h.terms {
-		t = s.reshard(t, want)
+		t = s.reshard(v, t, want)
 		if sum != nil {
 			t = s.emit(&ir.Op{Row: ir.Lookup("add"), In: []*ir.Value{sum, t}, Pos: s.b.Pos}, v.Name, t.Type)
 		}
@@ -116,10 +119,12 @@ func (s *scope) bring(v *ir.Value, want *ir.Sharding) *ir.Value {
 	return sum
 }
 
-func (s *scope) reshard(x *ir.Value, want *ir.Sharding) *ir.Value {
+// reshard moves x, which stands for the old value v or a part of it.
+func (s *scope) reshard(v, x *ir.Value, want *ir.Sharding) *ir.Value {
 	if x.Type.Shard.Equal(want) {
 		return x
 	}
+	s.p.why.moved(s, v, x.Type.Shard, want)
 	return s.emit(&ir.Op{Row: ir.Lookup("reshard"), In: []*ir.Value{x}, Pos: s.posOf(x)}, x.Name, x.Type.Sharded(want))
 }
 
@@ -141,7 +146,7 @@ func (s *scope) emit(op *ir.Op, name string, t ir.Type) *ir.Value {
 
 func (s *scope) ops(ops []*ir.Op) {
 	for _, op := range ops {
-		s.b.Pos = op.Pos
+		s.b.Pos, s.asker = op.Pos, op
 		switch {
 		case op.Body != nil:
 			s.loop(op)
