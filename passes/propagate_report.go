@@ -30,11 +30,28 @@ func (s *scope) replicated(op *ir.Op, v *view, i int) {
 	}
 	for d, fs := range v.in[i] {
 		axes := axesOf(s.p.homes.dims[x], d)
-		cuts := func(f int) bool { return v.admits(s.p.mesh, f, axes) } // one factor of a joined dim is enough
-		if len(axes) > 0 && len(fs) > 0 && !slices.ContainsFunc(fs, cuts) {
+		if len(axes) > 0 && !v.cuttable(s.p.mesh, fs, axes) {
 			s.p.c.Note(gathered(op, x.Type, d, axes, s.p.mesh))
 			return
 		}
+	}
+}
+
+// cuttable reports whether an op can work on a dim of factors as it is cut.
+func (v *view) cuttable(mesh ir.Mesh, fs ir.DimFactors, axes []string) bool {
+	per, ok := v.deal(mesh, fs, axes)
+	for k, f := range fs {
+		ok = ok && v.admits(mesh, f, per[k])
+	}
+	return ok
+}
+
+// wholeTurns reports a large operand of a scan that is cut along the dim of turns, which every device
+// runs through.
+func (s *scope) wholeTurns(op *ir.Op, i int) {
+	x := op.In[i]
+	if axes := axesOf(s.p.homes.dims[x], 0); len(axes) > 0 && x.Type.Bytes() >= largeTensor {
+		s.p.c.Note(gathered(op, x.Type, 0, axes, s.p.mesh))
 	}
 }
 

@@ -42,6 +42,40 @@ func @step(%w: f32[width:4096, mlp:4096] state="w", %v: f32[rank:4096, tall:4096
 	}
 }
 
+// So is what a loop needs whole, what does not divide along the factors of a dim, and what windows
+// would take from a neighbour.
+func TestOpsNeedWhole(t *testing.T) {
+	for _, c := range []struct{ plan, line, want string }{
+		{"d:2 | params.layer: d", "%y: f32[batch:8, a:1024, b:1024] = scan length=8 carry(%k=%x) each(%e=%w) {\n%n: f32[batch:8, a:1024, b:1024] = add %k, %e\nyield %n }",
+			"scan needs layer of f32[layer:8, batch:8, a:1024, b:1024], 256.0 MiB, whole: it is gathered over d (2)"},
+		{"d:4 | a: d", "%y: f32[batch:8, p:2, q:512, b:1024] = rearrange %x [n(pq)b->npqb]",
+			"rearrange needs a of f32[batch:8, a:1024, b:1024], 32.0 MiB, whole: it is gathered over d (4)"},
+		{"d:2 | a: d", "%y: f32[batch:8, p:2, q:512, b:1024] = rearrange %x [n(pq)b->npqb]", ""},
+		{"d:2 | a: d", "%y: f32[batch:8, o:512, k:2, b:1024] = window %x dim=1 size=2 stride=2 lo=0 hi=0", "window needs a of f32[batch:8, a:1024, b:1024], 32.0 MiB, whole"},
+		{"d:2 | a: d", "%y: f32[batch:8, a:1024, b:1024] = roll %x dim=1 by=1", ""},
+	} {
+		m, err := ir.Parse("ir differentiated\nfunc @f(%w: f32[layer:8, batch:8, a:1024, b:1024] state=\"w\", %x: f32[batch:8, a:1024, b:1024] input=\"x\") -> (f32[] metric=\"l\") {\n" +
+			c.line + "\n%l: f32[] = reduce %y [" + letters(c.line) + "->] kind=sum\nyield %l }")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		o := Options{Config: Config{Plan: planOf(t, c.plan)}, Note: func(_ string, d *diag.Diagnostic) { got = append(got, d.Code+" "+d.Msg) }}
+		if err := Run(m, []string{"propagate", "partition"}, o); err != nil {
+			t.Fatal(err)
+		}
+		if all := strings.Join(got, "\n"); c.want == "" && strings.Contains(all, " needs ") || !strings.Contains(all, c.want) {
+			t.Errorf("%s: %s\ngot\n%s\nexpected\n%s", c.plan, c.line, all, c.want)
+		}
+	}
+}
+
+// letters is a factor for each dim of a line's result.
+func letters(line string) string {
+	ty := line[:strings.Index(line, "]")]
+	return "abcdef"[:strings.Count(ty, ":")-1]
+}
+
 // A plan that cannot be followed refuses the program; that is nobody's bug.
 func TestUnevenStateIsRefused(t *testing.T) {
 	m, err := ir.Parse(seedText)
