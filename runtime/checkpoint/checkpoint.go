@@ -1,5 +1,6 @@
 // Package checkpoint keeps the state of a training run in a folder, one safetensors file a
-// step, so that a run killed at any moment resumes from the last whole one.
+// step, or one a device and a manifest, so that a run killed at any moment resumes from the last
+// whole one. What was written by some devices is read by any number.
 package checkpoint
 
 import (

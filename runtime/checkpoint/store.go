@@ -71,6 +71,9 @@ func (s *Store) clean(from int64) error {
 	if err := atomicfile.Clean(s.dir, filePrefix); err != nil {
 		return &fault.Error{Where: s.dir, Msg: "cannot remove what a killed run left", Err: err}
 	}
+	if err := s.removeOrphans(); err != nil {
+		return err
+	}
 	files, err := list(s.dir)
 	if err != nil {
 		return err
@@ -88,7 +91,7 @@ func (s *Store) clean(from int64) error {
 		case hard(err):
 			return err
 		}
-		if err := os.Remove(f.path); err != nil {
+		if err := f.remove(); err != nil {
 			return &fault.Error{Where: f.path, Msg: "cannot remove a damaged checkpoint", Err: fault.Cause(err)}
 		}
 	}
@@ -123,7 +126,7 @@ func (s *Store) prune() error {
 		return err
 	}
 	for _, f := range files[:max(0, len(files)-s.keep)] {
-		if err := os.Remove(f.path); err != nil {
+		if err := f.remove(); err != nil {
 			return &fault.Error{Where: f.path, Msg: "cannot remove an old checkpoint", Err: fault.Cause(err)}
 		}
 	}

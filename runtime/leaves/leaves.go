@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strings"
 
@@ -30,21 +29,7 @@ type File struct {
 
 // Open opens a file, or the latest whole checkpoint of a folder. The caller closes it.
 func Open(path string) (*File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, &fault.Error{Where: path, Msg: "cannot open the weights", Err: fault.Cause(err)}
-	}
-	if info.IsDir() {
-		c, err := checkpoint.Load(path)
-		if err != nil {
-			return nil, err
-		}
-		path = c.Path
-		if err := c.Close(); err != nil {
-			return nil, err
-		}
-	}
-	st, err := safetensors.Open(path)
+	st, err := checkpoint.OpenTensors(path)
 	if err != nil {
 		return nil, err
 	}

@@ -205,3 +205,24 @@ func (f *File) Section(t Info) *io.SectionReader {
 
 // Close closes the file under it.
 func (f *File) Close() error { return f.close() }
+
+// Assemble makes a File of tensors that lie anywhere: data has their bytes, one behind the other in
+// the order given, and close ends with it. Their Offset and Bytes are settled here.
+func Assemble(name string, metadata map[string]string, tensors []Info, data io.ReaderAt, close func() error) (*File, error) {
+	f := &File{name: name, data: data, close: close, metadata: metadata, tensors: slices.Clone(tensors), index: make(map[string]int, len(tensors))}
+	size := int64(0)
+	for i := range f.tensors {
+		t := &f.tensors[i]
+		n, ok := ByteSize(t.DType, t.Shape)
+		if !ok {
+			return nil, f.fault(t.Name, "no such type", "one of "+dtypeNames()+", sizes of at least 0", clip(t.String()))
+		}
+		if _, twice := f.index[t.Name]; twice {
+			return nil, f.fault(t.Name, "two tensors of one name", "", "")
+		}
+		t.Offset, t.Bytes = size, n
+		size += n
+		f.index[t.Name] = i
+	}
+	return f, nil
+}

@@ -48,15 +48,15 @@ func Lookup(f File, name string) (Info, bool) {
 	return f.Tensors()[i], true
 }
 
-// Open opens a file by what its first bytes say it is, or the latest whole checkpoint of a
-// folder. The caller closes it.
+// Open opens a file by what its first bytes say it is, a checkpoint in shards by its manifest, or the
+// latest whole checkpoint of a folder. The caller closes it.
 func Open(path string) (File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, &fault.Error{Where: path, Msg: "cannot open the weights", Err: fault.Cause(err)}
 	}
-	if info.IsDir() {
-		return openFolder(path)
+	if info.IsDir() || checkpoint.IsManifest(path) {
+		return openCheckpoint(path)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, &fault.Error{Where: path, Msg: "not a file", Found: info.Mode().Type().String()}
@@ -73,17 +73,17 @@ func Open(path string) (File, error) {
 	return &closing{file, f}, nil
 }
 
-// openFolder opens the latest checkpoint of a run.
-func openFolder(path string) (File, error) {
-	c, err := checkpoint.Load(path)
+func openCheckpoint(path string) (File, error) {
+	st, err := checkpoint.OpenTensors(path)
 	if err != nil {
 		return nil, err
 	}
-	latest := c.Path
-	if err := c.Close(); err != nil {
+	f, err := listed(st)
+	if err != nil {
+		st.Close()
 		return nil, err
 	}
-	return Open(latest)
+	return &closing{f, st}, nil
 }
 
 // closing closes what a reader reads from.
@@ -205,7 +205,12 @@ func newSafetensors(name string, r io.ReaderAt, size int64) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &stFile{table{name: name}, f}
+	return listed(f)
+}
+
+// listed lists a file's tensors.
+func listed(f *safetensors.File) (File, error) {
+	out := &stFile{table{name: f.Name()}, f}
 	for _, t := range f.Tensors() {
 		out.list = append(out.list, Info{t.Name, t.DType, t.Shape})
 	}
