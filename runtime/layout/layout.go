@@ -97,6 +97,44 @@ func (l Layout) Put(device int, whole, part []byte) {
 	l.runs(device, func(at, from, n int) { copy(whole[from:from+n], part[at:at+n]) })
 }
 
+// Unpad is a device's block without its padding, as Box says; it may be the block itself.
+func (l Layout) Unpad(device int, part []byte) []byte {
+	box := l.box(device)
+	if box.Whole.Bytes() == len(part) {
+		return part
+	}
+	small := make([]byte, box.Whole.Bytes())
+	box.runs(0, func(at, from, n int) { copy(small[from:from+n], part[at:]) })
+	return small
+}
+
+// Pad is the inverse of Unpad; padding is zeros.
+func (l Layout) Pad(device int, small []byte) []byte {
+	box := l.box(device)
+	if box.Whole.Bytes() == l.Local.Bytes() {
+		return small
+	}
+	part := make([]byte, l.Local.Bytes())
+	box.runs(0, func(at, from, n int) { copy(part[at:at+n], small[from:]) })
+	return part
+}
+
+// box is the layout of a device's block as a padded tensor of its own.
+func (l Layout) box(device int) Layout {
+	_, size := l.Box(device)
+	whole := ir.Type{DType: l.Local.DType}
+	cut := make([][]string, len(size))
+	for i, n := range size {
+		whole.Dims = append(whole.Dims, ir.Dim{Size: n})
+		cut[i] = l.Local.Shard.Of(i)
+	}
+	alone := make(ir.Mesh, 0, len(l.Mesh))
+	for _, a := range l.Mesh {
+		alone = append(alone, ir.MeshAxis{Name: a.Name, Size: 1})
+	}
+	return Layout{alone, whole, l.Local.Sharded(ir.NewSharding(cut, nil, nil))}
+}
+
 // runs visits the contiguous runs of bytes of a device's block: at of the block is from of the
 // whole, for n bytes.
 func (l Layout) runs(device int, visit func(at, from, n int)) {

@@ -10,7 +10,6 @@ import (
 	"vitc/codegen"
 	"vitc/ir"
 	"vitc/ir/diag"
-	"vitc/runtime/data"
 )
 
 // The inputs of functions that are not fields of the data.
@@ -19,18 +18,9 @@ const (
 	inputSteps = "steps" // f32[], the number of steps of the run
 )
 
-// fields names the buffers of a batch.
-func (r *Run) fields(ds *data.Dataset, buffers [][]byte) map[string][]byte {
-	inputs := make(map[string][]byte, len(buffers))
-	for i, f := range ds.Fields() {
-		inputs[f.Name] = buffers[i]
-	}
-	return inputs
-}
-
 // call runs a function, giving it those of the fields, the seed, the number of steps and the
 // results of earlier evaluations that it takes. The step under way is never cut short: the
-// context of the call is not the run's.
+// context of the call is not the run's. It ends when a process of the job fails.
 func (r *Run) call(name string, fields map[string][]byte) ([]codegen.Result, error) {
 	fn := r.p.Module.Func(name)
 	if fn == nil {
@@ -57,7 +47,7 @@ func (r *Run) call(name string, fields map[string][]byte) ([]codegen.Result, err
 	}
 	results, err := r.m.Call(context.Background(), name, inputs)
 	if err != nil {
-		return nil, machineError(name, err)
+		return nil, machineError(name, r.rankError(err))
 	}
 	return results, nil
 }
@@ -96,5 +86,9 @@ func scalar(res codegen.Result) (float64, bool) {
 
 // machineError says which part of a program the machine could not run.
 func machineError(what string, err error) error {
+	var said *diag.Diagnostic
+	if errors.As(err, &said) {
+		return said
+	}
 	return &diag.Diagnostic{Code: CodeMachine, Msg: fmt.Sprintf("cannot run %s: %v", what, err)}
 }

@@ -20,6 +20,7 @@ const (
 	CodeWrite      = "V0604" // something cannot be written
 	CodeResume     = "V0605" // there is nothing to resume, or something that would be lost
 	CodeMachine    = "V0606" // the machine failed to run a function
+	CodeRank       = "V0607" // another process of the job has failed
 )
 
 // openData opens a data block. seed drives its shuffling and stages; classes bounds the

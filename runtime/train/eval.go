@@ -141,7 +141,7 @@ func metricArgs(f *ir.Func) []string {
 // accumulate feeds every example of the evaluation's data, once and in order.
 func (r *Run) accumulate(ctx context.Context, e *evaluation) error {
 	loader, err := data.NewLoader(context.WithoutCancel(ctx), e.data,
-		data.LoaderOptions{Batch: e.Batch, Once: true, Workers: r.o.Workers})
+		data.LoaderOptions{Batch: e.Batch, Once: true, Workers: r.o.Workers, Rows: func(size int) []data.Span { return r.shares(e, size) }})
 	if err != nil {
 		return dataError(&e.Data, err)
 	}
@@ -153,8 +153,9 @@ func (r *Run) accumulate(ctx context.Context, e *evaluation) error {
 			return nil
 		case err != nil:
 			return dataError(&e.Data, err)
-		case ctx.Err() != nil:
-			return ErrInterrupted
+		}
+		if err := r.interrupted(ctx); err != nil {
+			return err
 		}
 		if err := r.feed(e, batch); err != nil {
 			return err
@@ -169,16 +170,41 @@ func (r *Run) accumulate(ctx context.Context, e *evaluation) error {
 // feed runs a batch through the function of its size. A size that was not compiled is cut
 // into ones that were: accumulators add up alike.
 func (r *Run) feed(e *evaluation, b *data.Batch) error {
-	for from := 0; from < b.Size; {
-		n := e.largest(b.Size - from)
+	at := 0 // in what was read
+	for _, n := range e.parts(b.Size) {
+		share := r.share(e.data, e.Funcs[n], n)
+		rows := share.To - share.From
 		part := make([][]byte, len(b.Fields))
 		for i, f := range e.data.Fields() {
-			part[i] = b.Fields[i][from*f.Bytes() : (from+n)*f.Bytes()]
+			part[i] = b.Fields[i][at*f.Bytes() : (at+rows)*f.Bytes()]
 		}
-		if _, err := r.call(e.Funcs[n], r.fields(e.data, part)); err != nil {
+		if _, err := r.call(e.Funcs[n], r.fields(e.data, e.Funcs[n], n, part)); err != nil {
 			return err
 		}
-		from += n
+		at += rows
 	}
 	return nil
+}
+
+// parts cuts a batch into sizes that functions were compiled for.
+func (e *evaluation) parts(size int) []int {
+	var list []int
+	for size > 0 {
+		n := e.largest(size)
+		list = append(list, n)
+		size -= n
+	}
+	return list
+}
+
+// shares is the rows of a batch that are read here.
+func (r *Run) shares(e *evaluation, size int) []data.Span {
+	var list []data.Span
+	from := 0
+	for _, n := range e.parts(size) {
+		s := r.share(e.data, e.Funcs[n], n)
+		list = append(list, data.Span{From: from + s.From, To: from + s.To})
+		from += n
+	}
+	return list
 }

@@ -19,7 +19,9 @@ func (r *Run) train(ctx context.Context) error {
 		}
 	}
 	loader, err := data.NewLoader(context.WithoutCancel(ctx), r.data,
-		data.LoaderOptions{Batch: r.p.Train.Batch, Start: int64(r.step), Workers: r.o.Workers})
+		data.LoaderOptions{Batch: r.p.Train.Batch, Start: int64(r.step), Workers: r.o.Workers, Rows: func(size int) []data.Span {
+			return []data.Span{r.share(r.data, fnStep, size)}
+		}})
 	if err != nil {
 		return dataError(&r.p.Train.Data, err)
 	}
@@ -34,8 +36,8 @@ func (r *Run) train(ctx context.Context) error {
 
 // one takes a step and does what is due after it.
 func (r *Run) one(ctx context.Context, loader *data.Loader) error {
-	if ctx.Err() != nil {
-		return ErrInterrupted
+	if err := r.interrupted(ctx); err != nil {
+		return err
 	}
 	if err := r.takeStep(loader); err != nil {
 		return err
@@ -59,7 +61,7 @@ func (r *Run) takeStep(loader *data.Loader) error {
 		return dataError(&r.p.Train.Data, err)
 	}
 	began := time.Now()
-	out, err := r.call(fnStep, r.fields(r.data, batch.Fields))
+	out, err := r.call(fnStep, r.fields(r.data, fnStep, batch.Size, batch.Fields))
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (r *Run) findCheckpoint() error {
 	if !r.o.Resume {
 		return nil
 	}
-	c, err := checkpoint.Load(r.o.Out)
+	c, err := r.openCheckpoint()
 	if errors.Is(err, fs.ErrNotExist) {
 		return &diag.Diagnostic{Code: CodeResume, Msg: "there is nothing to resume", Pos: diag.Pos{File: r.o.Out},
 			Label: "this folder holds no checkpoint", Fix: "leave out --resume, or give --out the folder of the run"}
@@ -71,6 +71,22 @@ func (r *Run) findCheckpoint() error {
 	return nil
 }
 
+// openCheckpoint opens the latest checkpoint: the one that the first process finds whole.
+func (r *Run) openCheckpoint() (*checkpoint.Checkpoint, error) {
+	if r.first() {
+		c, err := checkpoint.Load(r.o.Out)
+		if err == nil {
+			_, err = r.agreed(c.Path)
+		}
+		return c, err
+	}
+	path, err := r.agreed("")
+	if err != nil {
+		return nil, err
+	}
+	return checkpoint.Join(path)
+}
+
 func asWarning(d *diag.Diagnostic) *diag.Diagnostic {
 	w := *d
 	w.Severity = diag.Warning
@@ -89,7 +105,7 @@ func programHash(p *ir.Program) string {
 
 // openStore takes hold of the folder for checkpoints and proves that it can be written.
 func (r *Run) openStore() error {
-	if r.o.Out == "" {
+	if r.o.Out == "" || !r.first() {
 		return nil
 	}
 	from := int64(0)
@@ -147,6 +163,18 @@ func (r *Run) tensors() []safetensors.Tensor {
 // restore puts the checkpoint's tensors into the machine.
 func (r *Run) restore() error {
 	list := r.tensors()
+	if err := r.from.Match(list); err != nil {
+		return fault.Diagnostic(err, CodeCheckpoint, diag.Pos{})
+	}
+	if err := r.checkStep(); err != nil {
+		return err
+	}
+	if m, _, err := r.sharded(); m != nil || err != nil {
+		if err != nil {
+			return err
+		}
+		return r.restoreShards(m)
+	}
 	for i, leaf := range r.p.State {
 		list[i].Data = make([]byte, leaf.Type.Bytes())
 	}
@@ -154,15 +182,27 @@ func (r *Run) restore() error {
 		return fault.Diagnostic(err, CodeCheckpoint, diag.Pos{})
 	}
 	for i, leaf := range r.p.State {
-		if leaf.Name == stepLeaf && !sameStep(list[i].Data, r.from.Step) {
-			return &diag.Diagnostic{Code: CodeCheckpoint, Msg: "damaged checkpoint: its step count differs from its name", Pos: diag.Pos{File: r.from.Path},
-				Fix: "remove it; the one before it will be used"}
-		}
 		if err := r.m.SetLeaf(leaf.Name, list[i].Data); err != nil {
 			return machineError(leaf.Name, err)
 		}
 	}
 	return nil
+}
+
+// checkStep makes sure that the checkpoint counts as many steps as its name.
+func (r *Run) checkStep() error {
+	if !slices.ContainsFunc(r.p.State, func(l ir.Leaf) bool { return l.Name == stepLeaf }) {
+		return nil
+	}
+	data, err := r.from.ReadBlock(stepLeaf, nil, nil)
+	if err != nil {
+		return fault.Diagnostic(err, CodeCheckpoint, diag.Pos{})
+	}
+	if sameStep(data, r.from.Step) {
+		return nil
+	}
+	return &diag.Diagnostic{Code: CodeCheckpoint, Msg: "damaged checkpoint: its step count differs from its name", Pos: diag.Pos{File: r.from.Path},
+		Fix: "remove it; the one before it will be used"}
 }
 
 // stepLeaf is the leaf that counts the steps done, an i32.
@@ -174,20 +214,29 @@ func sameStep(leaf []byte, step int64) bool {
 
 // save writes a checkpoint of the steps done, unless that has been done.
 func (r *Run) save() error {
-	if r.store == nil || r.savedStep == r.step {
+	if r.o.Out == "" || r.savedStep == r.step {
 		return nil
 	}
-	list := r.tensors()
-	for i, leaf := range r.p.State {
-		bytes, err := r.m.Leaf(leaf.Name)
-		if err != nil {
-			return machineError(leaf.Name, err)
-		}
-		if !finite(leaf.Type.DType, bytes) {
-			return r.diverged(leaf.Name + " is no longer finite")
-		}
-		list[i].Data = bytes
+	m, devices, err := r.sharded()
+	if err != nil {
+		return err
 	}
+	info := r.info()
+	path := ""
+	if m != nil {
+		path, err = r.saveShards(m, devices, info)
+	} else {
+		path, err = r.saveWhole(info)
+	}
+	if err != nil {
+		return err
+	}
+	r.savedStep, r.savedPath = r.step, path
+	return r.o.Observer.Saved(r.step, path)
+}
+
+// info is what a checkpoint of this moment says of itself.
+func (r *Run) info() checkpoint.Info {
 	info := checkpoint.Info{Step: int64(r.step), Seed: r.seed, Program: programHash(r.p), Extra: map[string]string{extraSteps: fmt.Sprint(r.steps)}}
 	if r.pending != "" {
 		info.Extra[extraPending] = r.pending
@@ -196,14 +245,30 @@ func (r *Run) save() error {
 		text, _ := json.Marshal(names) // a list of strings
 		info.Extra[leaves.KeyClasses] = string(text)
 	}
-	path, err := r.store.Save(info, list)
-	if err != nil {
-		d := fault.Diagnostic(err, CodeWrite, diag.Pos{})
-		d.Notes = append(d.Notes, r.lastGood())
-		return d
+	return info
+}
+
+// saveWhole writes a checkpoint of one file.
+func (r *Run) saveWhole(info checkpoint.Info) (string, error) {
+	list := r.tensors()
+	for i, leaf := range r.p.State {
+		bytes, err := r.m.Leaf(leaf.Name)
+		if err != nil {
+			return "", machineError(leaf.Name, err)
+		}
+		if !finite(leaf.Type.DType, bytes) {
+			return "", r.diverged(leaf.Name + " is no longer finite")
+		}
+		list[i].Data = bytes
 	}
-	r.savedStep, r.savedPath = r.step, path
-	return r.o.Observer.Saved(r.step, path)
+	path := ""
+	if r.store != nil {
+		var err error
+		if path, err = r.store.Save(info, list); err != nil {
+			return "", r.cannotSave(err)
+		}
+	}
+	return r.agreed(path)
 }
 
 // lastGood names the checkpoint to go back to.

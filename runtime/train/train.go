@@ -14,6 +14,7 @@ import (
 	"vitc/ir/diag"
 	"vitc/runtime/checkpoint"
 	"vitc/runtime/data"
+	"vitc/runtime/dist"
 )
 
 // Options of a run. The zero value trains as the program says and keeps no checkpoints.
@@ -25,6 +26,9 @@ type Options struct {
 	Resume          bool    // continue from the latest checkpoint of Out
 	Workers         int     // goroutines that read data; 0: one a CPU
 	Observer        Observer
+	// Ranks joins the processes of a job, each of which opens and trains the same program; nil: this
+	// one is alone. The first of them tells its observer what happens.
+	Ranks dist.Transport
 }
 
 // Observer is told what happens. Its methods are called from one goroutine, and the run
@@ -114,7 +118,7 @@ type Run struct {
 // Open prepares a run: it finds the checkpoint to resume from, opens all data sets, counts
 // the steps and takes hold of the folder. The caller closes the run.
 func Open(p *ir.Program, o Options) (*Run, error) {
-	if o.Observer == nil {
+	if o.Observer == nil || o.Ranks != nil && o.Ranks.Rank() > 0 {
 		o.Observer = silent{}
 	}
 	r := &Run{p: p, o: o, savedStep: -1}
