@@ -10,8 +10,10 @@ import (
 
 // Under the policy fit a backward turn computes its products again unless memory can hold them.
 // Which ones it holds is a knapsack: each has the bytes that keeping it adds and the seconds it
-// saves. A turn has about ten, so every subset is weighed by the sums of both, and the best one
-// that also fits when its cut is solved is taken: what two products share, sums do not know.
+// saves, less those that keeping takes: the scores of attention, large and of few operations each,
+// are better computed again however much memory is free. A turn has about ten products, so every
+// subset is weighed by the sums of both, and the best one that also fits when its cut is solved is
+// taken: what two products share, sums do not know.
 
 // mostCandidates bounds the subsets weighed; of more products the best by seconds a byte stay.
 const mostCandidates = 14
@@ -22,6 +24,10 @@ type candidate struct {
 	bytes   int64   // of all turns, on a device
 	seconds float64 // saved
 }
+
+// keptPasses is how often what is kept goes through memory: it is written to its stack, and read
+// and written again where the backward turn takes it from there.
+const keptPasses = 3
 
 // candidates are the products under fit that a cut computes again.
 func (k *keeper) candidates(v *reverse, c *cut) []candidate {
@@ -40,7 +46,8 @@ func (k *keeper) fit(v *reverse, without *cut, list []candidate, free int64) *cu
 	least := k.account(v, without)
 	for i := range list {
 		with := k.account(v, k.keeping(without, list[i].value))
-		list[i].bytes, list[i].seconds = with.Bytes-least.Bytes, least.Seconds-with.Seconds
+		list[i].bytes = with.Bytes - least.Bytes
+		list[i].seconds = least.Seconds - with.Seconds - k.model.Pass(keptPasses*float64(list[i].bytes))
 	}
 	slices.SortStableFunc(list, func(a, b candidate) int {
 		return cmp.Compare(b.seconds/float64(max(b.bytes, 1)), a.seconds/float64(max(a.bytes, 1)))
