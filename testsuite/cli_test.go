@@ -48,8 +48,8 @@ func TestCLI(t *testing.T) {
 	})
 }
 
-// condition adds [llvm]: native code can be compiled here; [xla]: there is XLA for the CPU; and [tmpfs]: a script may mount
-// small disks of its own.
+// condition adds [llvm]: native code can be compiled here; [xla]: there is XLA for the CPU; [tpu]: the TPU compiler;
+// and [tmpfs]: a script may mount small disks of its own.
 func condition(name string) (bool, error) {
 	switch name {
 	case "llvm":
@@ -57,6 +57,9 @@ func condition(name string) (bool, error) {
 		return err == nil, nil
 	case "xla":
 		_, err := pjrt.Find(pjrt.CPU)
+		return err == nil, nil
+	case "tpu":
+		_, err := pjrt.Find(pjrt.TPU)
 		return err == nil, nil
 	case "tmpfs":
 		return exec.Command("unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", os.TempDir()).Run() == nil, nil
@@ -71,8 +74,10 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("TMPDIR", filepath.Join(env.WorkDir, "tmp"))
 	env.Setenv("XDG_CACHE_HOME", sharedCache)
 	env.Setenv("NO_COLOR", "1")
-	if found, err := pjrt.Find(pjrt.CPU); err == nil {
-		env.Setenv(pjrt.CPU.Env, found.Path) // it lies in the cache folder of who runs the tests
+	for _, kind := range []pjrt.Kind{pjrt.CPU, pjrt.TPU} {
+		if found, err := pjrt.Find(kind); err == nil {
+			env.Setenv(kind.Env, found.Path) // they lie in the cache folder of who runs the tests
+		}
 	}
 	text, err := os.ReadFile(filepath.Join("testdata", "tiny.vit"))
 	if err != nil {
