@@ -4,6 +4,7 @@ GO     ?= go
 FILE   ?= examples/fashion.vit
 FUZZ   ?= 10s
 PYTHON ?= python3
+JAXPYTHON ?= $(PYTHON)
 SHELL  := /bin/bash
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -36,6 +37,7 @@ lint: ## gofmt, go vet, staticcheck
 oracle: build ## compare with other implementations; PYTHON has what oracle/README.md names
 	$(PYTHON) oracle/onnx_export.py bin/vitc
 	$(PYTHON) oracle/family.py testsuite/testdata/family --check
+	JAX_PLATFORMS=cpu $(JAXPYTHON) oracle/flax_family.py testsuite/testdata/family --check
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; set -ex; \
 	  $(PYTHON) oracle/family.py $$folder; \
 	  VITC_FAMILY=$$folder $(GO) test ./testsuite -run TestFamily -count 1 -v; \

@@ -20,9 +20,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from timm.models import vision_transformer as timm_vit
 from timm.models.resnetv2 import ResNetV2, create_resnetv2_stem
-from timm.layers import HybridEmbed, StdConv2dSame
+from timm.layers import BatchNormAct2d, Conv2dSame, GroupNormAct, HybridEmbed, StdConv2dSame
 from torch.nn import functional as F
-from transformers import Dinov2Config, Dinov2Model, ViTConfig, ViTForImageClassification
+from transformers import Dinov2Config, Dinov2ForImageClassification, Dinov2Model, ViTConfig, ViTForImageClassification, ViTModel
 
 SMALL = dict(img_size=16, patch_size=4, embed_dim=24, depth=2, num_heads=3, mlp_ratio=40 / 24 + 1e-9, num_classes=7)
 HF = dict(image_size=16, patch_size=4, hidden_size=24, num_hidden_layers=2, num_attention_heads=3)
@@ -34,13 +34,12 @@ def timm(**more):
     return timm_vit.VisionTransformer(**{**SMALL, **more})
 
 
-def hybrid(stages, **more):
-    conv = partial(StdConv2dSame, eps=1e-8)
+def hybrid(stages, conv=partial(StdConv2dSame, eps=1e-8), norm=partial(GroupNormAct, num_groups=32), **more):
     if stages:
         backbone = ResNetV2(layers=stages, channels=(256, 512, 1024, 2048)[: len(stages)], num_classes=0, global_pool="",
-                            preact=False, stem_type="same", conv_layer=conv)
+                            preact=False, stem_type="same", conv_layer=conv, norm_layer=norm)
     else:
-        backbone = create_resnetv2_stem(3, stem_type="same", preact=False, conv_layer=conv)
+        backbone = create_resnetv2_stem(3, stem_type="same", preact=False, conv_layer=conv, norm_layer=norm)
     return timm(embed_layer=partial(HybridEmbed, backbone=backbone), **more)
 
 
@@ -60,9 +59,24 @@ class Logits(Features):
         return self.model(image).logits
 
 
+class Pooled(torch.nn.Module):
+    """A head on the pooler of transformers' ViTModel, which has none."""
+
+    def __init__(self):
+        super().__init__()
+        config = ViTConfig(**HF, intermediate_size=40)
+        self.vit, self.classifier = ViTModel(config, add_pooling_layer=True), torch.nn.Linear(config.hidden_size, 7)
+
+    def forward(self, image):
+        return self.classifier(self.vit(image).pooler_output)
+
+
 MEMBERS = {
     "tok": lambda: timm(),
     "gap": lambda: timm(class_token=False, global_pool="avg", fc_norm=False, act_layer="gelu_tanh"),
+    "avg": lambda: timm(global_pool="avg"),
+    "avg_norm": lambda: timm(class_token=False, global_pool="avg"),
+    "map_erf": lambda: timm(class_token=False, global_pool="map"),
     "map": lambda: timm(class_token=False, global_pool="map", act_layer="gelu_tanh"),
     "max": lambda: timm(class_token=False, global_pool="max", fc_norm=False),
     "scaled": lambda: timm(init_values=1e-5, qk_norm=True, no_embed_class=True),
@@ -71,8 +85,11 @@ MEMBERS = {
     "hybrid_root": lambda: hybrid((), img_size=32, patch_size=2),
     "hybrid": lambda: hybrid((2,), patch_size=1),
     "hybrid_r26": lambda: hybrid((2, 2, 2, 2), img_size=64, patch_size=1),
+    "hybrid_bn": lambda: hybrid((2,), conv=partial(Conv2dSame, bias=False), norm=BatchNormAct2d, patch_size=1),
     "hf_vit": lambda: Logits(ViTForImageClassification(ViTConfig(**HF, intermediate_size=40, num_labels=7))),
+    "hf_pooler": lambda: Pooled(),
     "dinov2": lambda: Features(Dinov2Model(Dinov2Config(**HF, mlp_ratio=2))),
+    "dinov2_head": lambda: Logits(Dinov2ForImageClassification(Dinov2Config(**HF, mlp_ratio=2, num_labels=7))),
 }
 
 
@@ -90,6 +107,14 @@ def lively(model, seed):
         else:
             x *= p[0].numel() ** -0.5
         p.data = x.bfloat16().to(p.dtype)
+    for name, b in statistics(model).items():
+        x = torch.randn(b.shape, generator=g, dtype=torch.float64)
+        b.data = (0.2 * x if name.endswith("mean") else 1 + 0.5 * x.abs()).bfloat16().to(b.dtype)
+
+
+def statistics(model):
+    """The running means and variances of batch norm."""
+    return {k: b for k, b in model.named_buffers() if "running_" in k}
 
 
 def batch(size, seed):
@@ -98,26 +123,27 @@ def batch(size, seed):
 
 
 def run(model, image, label, dtype):
+    """Outputs as in evaluation, gradients as in training, of seeded weights. But for batch norm the two are the same."""
     model = model.to(dtype).eval()
-    model.zero_grad(set_to_none=True)
-    output = model(image.to(dtype))
-    F.cross_entropy(output, label).backward()
+    lively(model, seed=7)
+    output = model(image.to(dtype)).detach()
     inner = getattr(model, "model", model)
+    weights = {k: x.detach().clone() for k, x in [*inner.named_parameters(), *statistics(inner).items()]}
+    model.zero_grad(set_to_none=True)
+    F.cross_entropy(model.train()(image.to(dtype)), label).backward()
     grads = {k: torch.zeros_like(p) if p.grad is None else p.grad for k, p in inner.named_parameters()}
-    return output.detach(), grads, inner
+    return output, grads | {k: torch.zeros_like(b) for k, b in statistics(inner).items()}, weights
 
 
 def reference(name):
     torch.manual_seed(0)
     model = MEMBERS[name]()
-    lively(model, seed=7)
     size = {"hybrid_root": 32, "hybrid_r26": 64}.get(name, 16)
     image, label = batch(size, seed=8)
     rounded = run(model, image, label, torch.float32)[0]
-    output, grads, inner = run(model, image, label, torch.float64)
-    weights = {k: p.detach().bfloat16().contiguous() for k, p in inner.named_parameters()}
+    output, grads, weights = run(model, image, label, torch.float64)
     return {
-        "weights": weights,
+        "weights": {k: w.bfloat16().contiguous() for k, w in weights.items()},
         "grads": {k: g.float().contiguous() for k, g in grads.items()},
         "batch": {"image": image, "label": label.int(), "output": output.contiguous(), "output_f32_error": (rounded - output).abs().max()},
     }

@@ -17,31 +17,45 @@ import (
 	"vitc/ir"
 	"vitc/lang"
 	"vitc/runtime/mapping"
-	"vitc/runtime/safetensors"
+	"vitc/runtime/weights"
 )
 
-// member is a model of the family, in testdata/family/NAME.vit, and how its reference in timm or
-// transformers is read. oracle/family.py makes the references.
+// member is a model of the family, in testdata/family/NAME.vit, and how its reference is read: of timm or
+// transformers, or as Google's repositories save theirs.
 type member struct {
 	name  string
 	start string // lines of the start table; FILE is the weights' path
 	large bool   // its reference is too large to be kept here
 	bare  bool   // the reference has no head: its features are compared
+	apart bool   // the class token has no position in the reference
+	npz   bool   // the reference is of oracle/flax_family.py, else of oracle/family.py
 }
 
 var family = []member{
 	{name: "tok", start: `"net.**": weights.timm(FILE)`},
 	{name: "gap", start: `"net.**": weights.timm(FILE)`},
+	{name: "avg", start: `"net.**": weights.timm(FILE)`},
+	{name: "avg_norm", start: `"net.**": weights.timm(FILE)`},
+	{name: "map_erf", start: `"net.**": weights.timm(FILE)`},
 	{name: "map", start: `"net.**": weights.timm(FILE)`},
 	{name: "max", start: `"net.**": weights.timm(FILE)`},
-	{name: "scaled", start: `"net.**": weights.timm(FILE, embed_class: false)`},
+	{name: "scaled", start: `"net.**": weights.timm(FILE, embed_class: false)`, apart: true},
 	{name: "no_qkv_bias", start: `"net.**": weights.timm(FILE)`},
 	{name: "parallel", start: `"net.**": weights.timm(FILE)`},
 	{name: "hybrid_root", start: `"net.**": weights.timm(FILE)`},
 	{name: "hybrid", start: `"net.**": weights.timm(FILE)`},
 	{name: "hybrid_r26", start: `"net.**": weights.timm(FILE)`, large: true},
+	{name: "hybrid_bn", start: `"net.**": weights.timm(FILE)`},
 	{name: "hf_vit", start: `"net.**": weights.transformers(FILE)`},
+	{name: "hf_pooler", start: `"net.**": weights.transformers(FILE)`},
 	{name: "dinov2", start: `"net.**": weights.dinov2(FILE)`, bare: true},
+	{name: "dinov2_head", start: `"net.**": weights.dinov2(FILE, root: "dinov2.")`},
+	{name: "bv_map", start: `"net.**": weights.big_vision(FILE)`, npz: true},
+	{name: "bv_tok", start: `"net.**": weights.big_vision(FILE)`, npz: true, apart: true},
+	{name: "bv_scan", start: `"net.**": weights.big_vision(FILE, root: "params/")`, npz: true},
+	{name: "vt_tok", start: `"net.**": weights.vision_transformer(FILE)`, npz: true},
+	{name: "vt_gap", start: `"net.**": weights.vision_transformer(FILE)`, npz: true},
+	{name: "vt_hybrid", start: `"net.**": weights.vision_transformer(FILE)`, npz: true},
 }
 
 // familyTail makes a program of a model: the loss of the references, and its outputs read out. With b1 of
@@ -92,9 +106,13 @@ func familyFolder() string {
 }
 
 // reference opens a part of a member's reference.
-func (m member) reference(t *testing.T, part string) *safetensors.File {
+func (m member) reference(t *testing.T, part string) weights.File {
 	t.Helper()
-	f, err := safetensors.Open(filepath.Join(familyFolder(), m.name+"."+part+".safetensors"))
+	ext := ".safetensors"
+	if m.npz {
+		ext = ".npz"
+	}
+	f, err := weights.Open(filepath.Join(familyFolder(), m.name+"."+part+ext))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +216,7 @@ func call(t *testing.T, m codegen.Machine, fn string, inputs map[string][]byte) 
 	return out
 }
 
-// TestFamily holds every kind of model against timm and transformers, weights brought in by import
+// TestFamily holds every kind of model against timm, transformers and JAX, weights brought in by import
 // blocks: outputs within 1e-5 of the largest, the gradient of each parameter within 1e-4 of its
 // norm.
 func TestFamily(t *testing.T) {
@@ -220,7 +238,7 @@ func TestFamily(t *testing.T) {
 
 func (m member) check(t *testing.T, target string) {
 	batch := m.reference(t, "batch")
-	image, _ := batch.Lookup("image")
+	image, _ := weights.Lookup(batch, "image")
 	p := m.program(t, image.Shape)
 	machine := openFamily(t, p, target, imported(t, p, m.reference(t, "weights").Name()))
 	inputs := map[string][]byte{"image": raw(t, batch, "image"), "label": raw(t, batch, "label")}
@@ -244,7 +262,7 @@ func (m member) gradients(t *testing.T, p *ir.Program, machine codegen.Machine) 
 	t.Helper()
 	want := imported(t, p, m.reference(t, "grads").Name())
 	for _, fill := range p.Start.Fills {
-		if want[fill.Leaf] == nil {
+		if want[fill.Leaf] == nil || isStatistic(fill.Leaf) {
 			continue
 		}
 		bytes, err := machine.Leaf("opt." + fill.Leaf + ".m")
@@ -262,11 +280,16 @@ func (m member) gradients(t *testing.T, p *ir.Program, machine codegen.Machine) 
 	return worst, at
 }
 
+// isStatistic reports whether a leaf is batch norm's running mean or variance, which has no gradient.
+func isStatistic(leaf string) bool {
+	return strings.HasSuffix(leaf, ".avg") || strings.HasSuffix(leaf, ".var")
+}
+
 // gradient is what the reference says. Where the class token is a sum of two in the reference, the
 // gradient of either is ours, and the import block adds them.
 func (m member) gradient(want map[string][]float32, leaf string) []float32 {
 	g := want[leaf]
-	if leaf == "net.pool.token" && m.name != "scaled" {
+	if leaf == "net.pool.token" && !m.apart {
 		half := make([]float32, len(g))
 		for i := range g {
 			half[i] = g[i] / 2
@@ -314,7 +337,7 @@ func missOfLargest(got []float32, want []float64) float64 {
 	return miss / largest
 }
 
-func raw(t *testing.T, f *safetensors.File, name string) []byte {
+func raw(t *testing.T, f weights.File, name string) []byte {
 	t.Helper()
 	b, err := f.Read(name)
 	if err != nil {

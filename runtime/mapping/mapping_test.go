@@ -27,6 +27,9 @@ model one = vit.ViT(...small, depth: 1, pool: vit.Tok)
 model gap = vit.ViT(...small, pool: vit.Gap)
 model map = vit.ViT(...small, pool: vit.Map)
 model rep = vit.ViT(...small, pool: vit.Tok, representation: 7)
+model average = vit.ViT(...small, pool: vit.Gap(class_token: true), pooled_norm: true)
+model batch = vit.ViT(...small, image: 64, patch: 1, pool: vit.Tok, stem: vit.ResNet(stages: [2], norm: nn.BatchNorm, conv: nn.Conv))
+model mean = vit.ViT(...small, pool: vit.Tok, head_mean: true)
 model dino = vit.ViT(...small, pool: vit.Tok, block: vit.Block(layer_scale: 0.1, qk_norm: true, qk_norm_bias: true))
 model scaled = vit.ViT(...small, pool: vit.Tok, block: vit.Block(layer_scale: 0.1))
 model parallel = vit.ViT(...small, pool: vit.Map, block: vit.ParallelBlock(norm_bias: true, qk_norm_bias: true, qkv_bias: true))
@@ -80,9 +83,12 @@ func TestRoundTrip(t *testing.T) {
 	u := load(t, family)
 	for _, c := range []struct{ as, models, ext string }{
 		{"big_vision", "tok one gap map rep", "npz"},
+		{`big_vision(position: "Transformer/pos_embedding", embed_class: true, map_head: "")`, "tok rep", "npz"},
+		{`big_vision(map_head: "")`, "map", "npz"},
+		{`dinov2(root: "dinov2.")`, "mean", "safetensors"},
 		{`big_vision(root: "params/")`, "map", "safetensors"},
 		{"vision_transformer", "tok one gap rep hybrid root", "npz"},
-		{"timm", "tok one gap map rep dino parallel hybrid root", "safetensors"},
+		{"timm", "tok one gap map rep dino parallel hybrid root average batch", "safetensors"},
 		{"timm(embed_class: false)", "tok", "safetensors"},
 		{"transformers", "tok one rep", "safetensors"},
 		{`transformers(root: "")`, "rep", "safetensors"},

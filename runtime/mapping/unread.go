@@ -12,17 +12,18 @@ import (
 // maxListed is how many tensors a message lists.
 const maxListed = 8
 
-// Unread lists the tensors of a file that nothing reads: neither what has been found, nor spare,
-// by their names, nor unused, by patterns in which `*` is any run of characters.
+// Unread lists the tensors of a file that nothing reads, or not all of: neither what has been found, nor
+// spare, by their names, nor unused, by patterns in which `*` is any run of characters.
 func Unread(f weights.File, found []*Filled, spare, unused []string) []weights.Info {
 	read := map[string]bool{}
-	for _, name := range spare {
-		read[name] = true
-	}
+	half := partly(f, found)
 	for _, x := range found {
 		for _, name := range x.Read {
-			read[name] = true
+			read[name] = !half[name]
 		}
+	}
+	for _, name := range spare {
+		read[name] = true
 	}
 	var out []weights.Info
 	for _, t := range f.Tensors() {
@@ -39,7 +40,7 @@ func Leftover(f weights.File, left []weights.Info, pos diag.Pos) *diag.Diagnosti
 	if len(left) == 0 {
 		return nil
 	}
-	d := &diag.Diagnostic{Code: CodeUnread, Pos: pos, Msg: fmt.Sprintf("nothing reads %d of the %d tensors of %s", len(left), len(f.Tensors()), f.Name()),
+	d := &diag.Diagnostic{Code: CodeUnread, Pos: pos, Msg: fmt.Sprintf("nothing reads %d of the %d tensors of %s, or but a part", len(left), len(f.Tensors()), f.Name()),
 		Fix: "a model that has these parts, lines of the import block for them, or their names in its list `unused`"}
 	for i, t := range left {
 		if i == maxListed {
