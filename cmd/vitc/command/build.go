@@ -31,10 +31,15 @@ func (a *app) build() *cobra.Command {
 		Short: "Compile a program into one file",
 		Long: `Build compiles a program and writes one file (.vitb) with everything that running it needs but
 data: settings, IR and native code. vitc run runs it on machines that have no LLVM. Paths of
-data in it start at the folder that it lies in.`,
+data in it start at the folder that it lies in.
+
+For devices such as tpu:v4:8x8x16 the TPU compiler makes the file, with no TPU attached. It then
+holds one training step and nothing else: StableHLO, options, the devices' order, the executable
+and its schedule, which vitc report reads. vitc drives no TPU and does not run it.`,
 		Example: `  vitc build model.vit
   vitc build model.vit --isa avx2 -o model-avx2.vitb
-  vitc build --emit ir examples/vit22b.vit`,
+  vitc build --emit ir examples/vit22b.vit
+  vitc build examples/zoo/e14.vit --target tpu:v4:8x8x16 --plan v4`,
 		Args:              between(1, 2, "a program and, where it has several, the name of a train block"),
 		ValidArgsFunction: vitFiles,
 		RunE: func(c *cobra.Command, args []string) error {
