@@ -22,9 +22,11 @@ const (
 	CodeXLA        = "V0709" // a program has no StableHLO, or XLA refused it
 	CodeNoPlugin   = "V0710" // there is no PJRT plugin, or none that can be used
 	CodePluginDied = "V0711" // a PJRT plugin took its process down
+	CodeNoMPI      = "V0717" // there is no Open MPI, or no mpirun has started this process
 	CodeScheduled  = "V0716" // a scheduled program is damaged, or not for the machine named
 	CodePlanMemory = "V0507" // the program does not fit the devices of its plan
 	CodePlan       = "V0508" // no such plan, several to choose from, or one for other devices
+	CodeTensor     = "V0510" // the step has no such tensor
 	CodeUneven     = "V0503" // examples do not divide over devices
 	CodeFormat     = "V0801" // a file is not in canonical form
 	CodeCommand    = "V0901" // no such command

@@ -61,6 +61,9 @@ func newDerivation(f *ir.Func, seeds []Seed) *Derivation {
 // Home is how a value lies where nothing moves it.
 func (d *Derivation) Home(v *ir.Value) *ir.Sharding { return d.homes.sharding(v) }
 
+// Activation reports whether examples lie along a dim of a value.
+func (d *Derivation) Activation(v *ir.Value) bool { return d.homes.reached.value(v) }
+
 // Cause is why a dim is cut, nil where it is whole.
 func (d *Derivation) Cause(v *ir.Value, dim int) *Cause {
 	if d.causes[v] == nil {
