@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"vitc/codegen"
 	"vitc/codegen/stablehlo"
@@ -104,28 +105,20 @@ func (m *machine) open(module *ir.Module, o Options) (err error) {
 
 func (m *machine) devices() int { return m.mesh.Devices() }
 
-// connect makes a client with at least some devices. XLA reads its settings from the
-// environment: how much it logs, and of how many threads its pool is.
+// connect makes a client with at least some devices.
 func connect(o Options, devices int) (*pjrt.Client, error) {
 	found, err := pjrt.Find(o.Plugin)
 	if err != nil {
 		return nil, err
 	}
 	if os.Getenv("TF_CPP_MIN_LOG_LEVEL") == "" {
-		os.Setenv("TF_CPP_MIN_LOG_LEVEL", "3")
-	}
-	var options []pjrt.Attribute
-	if o.Plugin.Name == pjrt.CPU.Name {
-		options = []pjrt.Attribute{{Name: "cpu_device_count", Value: int64(devices)}}
-		if o.Threads > 0 {
-			os.Setenv("NPROC", strconv.Itoa(o.Threads))
-		}
+		os.Setenv("TF_CPP_MIN_LOG_LEVEL", "3") // XLA logs by the environment
 	}
 	plugin, err := pjrt.Load(found.Path)
 	if err != nil {
 		return nil, err
 	}
-	c, err := plugin.NewClient(options...)
+	c, err := clientOf(plugin, o, devices)
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +127,35 @@ func connect(o Options, devices int) (*pjrt.Client, error) {
 		return nil, fmt.Errorf("the program is for %d devices, the plugin has %d", devices, have)
 	}
 	return c, nil
+}
+
+// clients are made one at a time where the environment says how.
+var clients sync.Mutex
+
+// poolSize is the variable that XLA:CPU reads, when it makes a client, for the threads of each of the
+// client's two pools. It takes a thread a device at least.
+const poolSize = "NPROC"
+
+// clientOf makes a client. Only XLA:CPU makes devices as they are asked for, and has threads.
+func clientOf(p *pjrt.Plugin, o Options, devices int) (*pjrt.Client, error) {
+	if o.Plugin.Name != pjrt.CPU.Name {
+		return p.NewClient()
+	}
+	clients.Lock()
+	defer clients.Unlock()
+	if o.Threads > 0 {
+		defer restore(poolSize)()
+		os.Setenv(poolSize, strconv.Itoa(o.Threads))
+	}
+	return p.NewClient(pjrt.Attribute{Name: "cpu_device_count", Value: int64(devices)})
+}
+
+// restore remembers a variable of the environment and gives what sets it back.
+func restore(name string) func() {
+	if was, set := os.LookupEnv(name); set {
+		return func() { os.Setenv(name, was) }
+	}
+	return func() { os.Unsetenv(name) }
 }
 
 // function finds how the devices hold what a function takes and gives, and its leaves.
