@@ -32,7 +32,7 @@ func (u *unit) chunkedLoop(op *ir.Op, s *space, d schedule) {
 		args = append(args, resultRef(op, i))
 	}
 	t := newSpace(second, second.Body.Params[:len(parts)]...)
-	u.loopKernel(t, newSchedule(t, u.module.ISA, false), u.name, args, nil)
+	u.loopKernel(t, newSchedule(t, u.module.ISA, never), u.name, args, nil)
 }
 
 // addChunks is the fusion that follows a chunked one: its body reduces the chunks' sums where

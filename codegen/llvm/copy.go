@@ -81,7 +81,7 @@ func (u *unit) boxTo(fusion *ir.Op, x box, src, dst ir.DType, from, to ref) {
 	s.forms[y], s.spans[y] = slices.Clone(x.dst), bit(len(dims))-1
 	s.coalesce()
 	s.follow()
-	u.loopKernel(s, newSchedule(s, u.module.ISA, false), u.next(), args, nil)
+	u.loopKernel(s, newSchedule(s, u.module.ISA, never), u.next(), args, nil)
 }
 
 // newBox is the space of a map over all of a type's positions, its body still empty.

@@ -12,11 +12,11 @@ import (
 )
 
 // kernelName names the code of a fusion by what it computes: kind, shapes, ops and literals,
-// but no value's or dim's name and no place. Equal fusions have equal names, in whatever
+// but no value's or dim's name and no place; chunks says how its sums are cut. Equal fusions have equal names, in whatever
 // program they stand.
-func kernelName(op *ir.Op, isa cpu.Level) string {
+func kernelName(op *ir.Op, isa cpu.Level, chunks chunking) string {
 	h := &hasher{Hash: sha256.New(), ids: map[*ir.Value]int{}}
-	h.put("%v", isa)
+	h.put("%v %d", isa, chunks)
 	h.region(op.Body)
 	kind := op.Attrs.(*ir.FusionAttrs).Kind
 	return kind + "_" + hex.EncodeToString(h.Sum(nil))[:16]

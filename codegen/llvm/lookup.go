@@ -68,7 +68,7 @@ func (u *unit) gather(fusion, op *ir.Op) {
 	s, _ := ruleSpace(fusion, op, op.Rule.Out[0])
 	stride := strideAlong(table, op.Rule.In[0], factor)
 	s.deps[op.Out[0]] = s.spans[op.Out[0]]
-	u.lookupKernel(s, newSchedule(s, u.module.ISA, false), u.next(), refs(fusion), func(k *loopNest) {
+	u.lookupKernel(s, newSchedule(s, u.module.ISA, never), u.next(), refs(fusion), func(k *loopNest) {
 		k.given = map[*ir.Value]func(c cursor) value.Value{op.Out[0]: func(c cursor) value.Value {
 			return k.lookUp(c, k.params[table], k.eval(c, ids), stride, size)
 		}}
@@ -125,7 +125,7 @@ func (u *unit) scatter(fusion, op *ir.Op) {
 		args[len(args)-1] = home
 	}
 	u.fill(fusion, sums, home)
-	d := newSchedule(s, u.module.ISA, false)
+	d := newSchedule(s, u.module.ISA, never)
 	if d.byRow || d.axis >= 0 && (s.deps[ids].has(d.axis) || s.forms[out][d.axis] != 1 || s.forms[terms][d.axis] != 1) {
 		d = scalarSchedule(s)
 	}
@@ -187,7 +187,7 @@ func (u *unit) argmax(fusion, op *ir.Op) {
 	s, axisOf := ruleSpace(fusion, op, r.In[0])
 	along := axisOf[r.In[0][dim][0]]
 	s.axes[along].sum = true
-	d := newSchedule(s, u.module.ISA, false)
+	d := newSchedule(s, u.module.ISA, never)
 	if d.byRow {
 		d = scalarSchedule(s)
 	}

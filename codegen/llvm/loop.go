@@ -20,10 +20,11 @@ import (
 //  3. What a later pass needs again is computed again where that is cheap, and else kept in a
 //     row of scratch memory; a short row stays in registers altogether.
 //  4. Where there are few points and long sums, the sums are cut in chunks, and a second
-//     kernel adds the chunks' sums in order.
+//     kernel adds the chunks' sums in order. In a program for a mesh only the sums' length counts:
+//     how many points a device has must not change their order.
 func (u *unit) loop(op *ir.Op) {
 	s := newSpace(op)
-	d := newSchedule(s, u.module.ISA, true)
+	d := newSchedule(s, u.module.ISA, u.chunks)
 	if d.chunk < 0 {
 		u.loopKernel(s, d, u.name, refs(op), nil)
 		return

@@ -43,8 +43,17 @@ const (
 	chunkedPoints = 16  // kernels of fewer points cut their sums in chunks
 )
 
-// newSchedule decides for a space; chunked says whether sums may be cut in chunks.
-func newSchedule(s *space, isa cpu.Level, chunked bool) schedule {
+// chunking says when sums are cut in chunks.
+type chunking uint8
+
+const (
+	never     chunking = iota
+	fewPoints          // where there are few points, so that there are tasks for all threads
+	longSums           // where they are long, whatever the points: those may be a device's share
+)
+
+// newSchedule decides for a space.
+func newSchedule(s *space, isa cpu.Level, chunks chunking) schedule {
 	d := schedule{axis: len(s.axes) - 1, width: isa.Lanes(), chunk: -1, blocks: 1, unroll: 1}
 	if d.axis >= 0 {
 		for d.width/2 >= s.axes[d.axis].size {
@@ -74,7 +83,7 @@ func newSchedule(s *space, isa cpu.Level, chunked bool) schedule {
 	}
 	d.held = d.byRow && len(s.summed()) == 1 && vectors <= heldPieces && vectors*ops <= heldOps &&
 		len(pieces(s.axes[d.axis].size, d.width, isa)) <= heldPieces
-	d.cut(s, s.time(flops, d.width), chunked)
+	d.cut(s, s.time(flops, d.width), chunks)
 	return d
 }
 
@@ -106,7 +115,7 @@ func (s *space) time(flops, lanes int) float64 {
 }
 
 // cut makes blocks, chunks and tasks of about taskTime.
-func (d *schedule) cut(s *space, time float64, chunked bool) {
+func (d *schedule) cut(s *space, time float64, chunks chunking) {
 	want := min(maxTasks, max(1, int(time/taskTime)))
 	n := s.size(d.points)
 	if !d.byRow && d.axis >= 0 && n < want {
@@ -115,16 +124,12 @@ func (d *schedule) cut(s *space, time float64, chunked bool) {
 		d.blocks = max(1, (s.axes[d.axis].size+d.block-1)/d.block)
 	}
 	n *= d.blocks
-	if chunked && n < min(want, chunkedPoints) && s.chunkable() {
-		d.chunk = s.widestSum()
-		size := s.axes[d.chunk].size
-		d.length = max(1, size*n/want)
-		if d.chunk == d.axis { // whole vectors
-			group := d.width * d.unroll
-			d.length = (d.length + group - 1) / group * group
-		}
-		d.chunks = (size + d.length - 1) / d.length
-		n *= d.chunks
+	switch {
+	case chunks == never || !s.chunkable():
+	case chunks == longSums && s.size(s.summed()) >= longSum:
+		n *= d.inChunks(s, s.axes[s.widestSum()].size*longSum/s.size(s.summed()))
+	case chunks == fewPoints && n < min(want, chunkedPoints):
+		n *= d.inChunks(s, s.axes[s.widestSum()].size*n/want)
 	}
 	if d.chunks <= 1 {
 		d.chunk = -1
@@ -133,6 +138,20 @@ func (d *schedule) cut(s *space, time float64, chunked bool) {
 	d.count = n
 	d.per = (n + min(want, n) - 1) / min(want, n)
 	d.tasks = (n + d.per - 1) / d.per
+}
+
+// longSum is how many terms make a long sum, and a chunk of one.
+const longSum = 32 << 10
+
+// inChunks cuts the widest sum in chunks of about a length, and gives their number.
+func (d *schedule) inChunks(s *space, length int) int {
+	d.chunk, d.length = s.widestSum(), max(1, length)
+	if d.chunk == d.axis { // whole vectors
+		group := d.width * d.unroll
+		d.length = (d.length + group - 1) / group * group
+	}
+	d.chunks = (s.axes[d.chunk].size + d.length - 1) / d.length
+	return d.chunks
 }
 
 // pieces cuts a run of elements into whole vectors and a rest: a masked vector where the

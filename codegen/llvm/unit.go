@@ -12,6 +12,7 @@ import (
 type unit struct {
 	name   string // of the module; kernels' names begin with it
 	module *emit.Module
+	chunks chunking // of sums in kernels of kind loop
 	calls  []call
 	temp   int // bytes of memory that the calls share
 }
@@ -89,8 +90,8 @@ func (u *unit) redirect(first int, to []int) {
 }
 
 // newUnit generates the code of a fusion.
-func newUnit(name string, op *ir.Op, isa cpu.Level) *unit {
-	u := &unit{name: name, module: emit.NewModule(isa)}
+func newUnit(name string, op *ir.Op, isa cpu.Level, chunks chunking) *unit {
+	u := &unit{name: name, module: emit.NewModule(isa), chunks: chunks}
 	switch kind := op.Attrs.(*ir.FusionAttrs).Kind; kind {
 	case "loop":
 		u.loop(op)

@@ -41,7 +41,10 @@ func Generate(m *ir.Module, isa cpu.Level) (code *Code, err error) {
 	if m.Phase != ir.Scheduled {
 		return nil, fmt.Errorf("module in phase %s: expected %s; fix: run the passes of target cpu first", m.Phase, ir.Scheduled)
 	}
-	w := &walker{isa: isa, code: &Code{ISA: isa, Plan: &codegen.Plan{Mesh: m.Mesh}}, units: map[string]*unit{}}
+	w := &walker{isa: isa, chunks: fewPoints, code: &Code{ISA: isa, Plan: &codegen.Plan{Mesh: m.Mesh}}, units: map[string]*unit{}}
+	if len(m.Mesh) > 0 {
+		w.chunks = longSums
+	}
 	for _, f := range m.Funcs {
 		w.function(f)
 	}
@@ -50,9 +53,10 @@ func Generate(m *ir.Module, isa cpu.Level) (code *Code, err error) {
 
 // walker makes plans of functions.
 type walker struct {
-	isa   cpu.Level
-	code  *Code
-	units map[string]*unit
+	isa    cpu.Level
+	chunks chunking
+	code   *Code
+	units  map[string]*unit
 
 	turns []int // lengths of the scans around
 	base  int   // where temporary memory begins, after the arena of the memory pass
@@ -202,10 +206,10 @@ func trimmed(a codegen.Addr) codegen.Addr {
 
 // fusion calls the kernels of a fusion, generated when first met.
 func (w *walker) fusion(op *ir.Op) []codegen.Step {
-	name := kernelName(op, w.isa)
+	name := kernelName(op, w.isa, w.chunks)
 	u := w.units[name]
 	if u == nil {
-		u = newUnit(name, op, w.isa)
+		u = newUnit(name, op, w.isa, w.chunks)
 		w.units[name] = u
 		m := Module{Name: name, Text: u.module.Text()}
 		for _, c := range u.calls {

@@ -66,7 +66,7 @@ func (u *unit) unwindow(fusion, op *ir.Op) {
 	s.axes[sum].sum = true
 	at := make(form, len(s.axes))
 	at[axisOf[plain[a.Dim][0]]], at[sum] = 1, -1
-	u.lookupKernel(s, newSchedule(s, u.module.ISA, false), u.next(), refs(fusion), func(k *loopNest) {
+	u.lookupKernel(s, newSchedule(s, u.module.ISA, never), u.next(), refs(fusion), func(k *loopNest) {
 		k.custom = func(c cursor, cs []cursor) { k.overlap(c, cs, op, at, sum) }
 	})
 }
