@@ -3,13 +3,14 @@
 GO     ?= go
 FILE   ?= examples/fashion.vit
 FUZZ   ?= 10s
+POD    ?= tpu:v4:8x8x16
 PYTHON ?= python3
 JAXPYTHON ?= $(PYTHON)
 SHELL  := /bin/bash
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build run setup xla test oracle lint fuzz-short clean help
+.PHONY: build run setup xla test oracle effects lint fuzz-short clean help
 
 help: ## say what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -43,6 +44,11 @@ oracle: build ## compare with other implementations; PYTHON has what oracle/READ
 	  VITC_FAMILY=$$folder $(GO) test ./testsuite -run TestFamily -count 1 -v; \
 	  $(PYTHON) oracle/focus.py $$folder $(FOCUS); \
 	  VITC_FOCUS=$$folder $(GO) test ./testsuite -run TestFocus -count 1 -v
+
+effects: build xla ## what ViT-22B's choices do to a step on 1,024 chips, by the TPU compiler: minutes for each row, the first time
+	bin/vitc compare examples/effects.vit --target $(POD) --plan tp4 --vary parallel=false --vary biases=true --vary plan=tp4_plain
+	bin/vitc compare examples/effects.vit --target $(POD) --plan fsdp --vary parallel=false --vary biases=true --vary plan=fsdp_plain
+	@echo "arXiv 2302.05442, on TPU v4 in its own layout: parallel blocks saved 15 % of the training time, leaving out biases 3 %."
 
 fuzz-short: ## run every fuzz target for FUZZ (10s)
 	@set -e; for pkg in $$($(GO) list ./...); do \
