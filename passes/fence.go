@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"vitc/ir"
+	"vitc/ir/cost"
 )
 
 // fence keeps XLA's compiler for TPUs from making, inside a product and once for each of its
@@ -11,6 +12,8 @@ import (
 // of 10 M cycles takes more:
 //
 //	a layer norm that several products read        fused 0.3 to 1.3 M each; made once 0.5 M
+//	one that a single product of 15,360 columns    fused 0.38 M; made once 0.07 M
+//	  reads, ViT-e's
 //	a product that only another product reads      fused 3.6 M; apart 0.7 M
 //	sums along a long minor dim of a product       fused 2.1 M; apart 0.5 M
 //	a GELU that one product reads                  fused 0.2 M; made once 1.3 M: no fence
@@ -18,7 +21,7 @@ import (
 // Hence, in every region:
 //
 //  1. a value that pointwise ops make from statistics is fenced for its products if there are two
-//     of them or more;
+//     of them or more, or one whose columns are many: it would be made anew for each tile of them;
 //  2. a product that is read by one product alone, directly or by way of pointwise ops, is fenced
 //     where that one reads it;
 //  3. a sum of products is fenced where something sums or compares it along a minor dim too long
@@ -34,6 +37,7 @@ func fence(m *ir.Module, _ *Context) {
 const (
 	leastFenced = 1 << 20 // bytes: a smaller value never leaves the chip
 	longestTile = 512     // elements of a minor dim that a product's epilogue has at hand
+	widestTile  = 2048    // columns of a product that one tile has at most
 )
 
 // fencer decides for one region.
@@ -79,7 +83,7 @@ func (f *fencer) value(b *ir.Builder, v *ir.Value) {
 	switch {
 	case f.isSum(v) && slices.ContainsFunc(users, func(op *ir.Op) bool { return f.sumsAlong(op, v, map[*ir.Op]bool{}) }):
 		f.put(b, v, users, "sums along a long dim wait for the product")
-	case len(products) > 1 && normalised(v):
+	case len(products) > 1 && normalised(v) || len(products) == 1 && wide(products[0], v) && ofSums(v):
 		f.put(b, v, products, "made once for its products")
 	case len(products) == 1 && !f.kept[v] && f.nested(v):
 		f.put(b, v, products, "a product is not made inside another")
@@ -194,4 +198,38 @@ func normalised(v *ir.Value) bool {
 		return pointwise(v.Def) && slices.ContainsFunc(v.Def.In, look)
 	}
 	return pointwise(v.Def) && look(v)
+}
+
+// wide reports whether a product has more columns beside the rows that v gives it than one tile.
+func wide(product *ir.Op, v *ir.Value) bool {
+	p := cost.ProductOf(product, func(x *ir.Value) ir.Type { return x.Type })
+	if v == product.In[0] {
+		return p.Columns > widestTile
+	}
+	return p.Rows > widestTile
+}
+
+// ofSums reports whether pointwise ops make a value of sums, broadcast.
+func ofSums(v *ir.Value) bool {
+	type state struct {
+		v      *ir.Value
+		spread bool // behind a broadcast
+	}
+	seen := map[state]bool{}
+	var look func(s state) bool
+	look = func(s state) bool {
+		d := s.v.Def
+		if seen[s] || d == nil {
+			return false
+		}
+		seen[s] = true
+		switch {
+		case d.Row.Name == "reduce":
+			return s.spread
+		case d.Row.Name == "broadcast":
+			return look(state{d.In[0], true})
+		}
+		return pointwise(d) && slices.ContainsFunc(d.In, func(x *ir.Value) bool { return look(state{x, s.spread}) })
+	}
+	return look(state{v, false})
 }
