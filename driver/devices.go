@@ -20,23 +20,31 @@ const (
 
 // onDevices settles the devices of a program that a number was asked for (0: none was): those of
 // its plan, or, without one, devices that share the examples of a batch. The list holds warnings.
-func onDevices(p *ir.Program, devices int) (diag.List, error) {
-	plan := p.Chosen()
+func onDevices(p *ir.Program, q Source) (diag.List, error) {
+	plan, devices := p.Chosen(), q.Devices
 	switch {
 	case devices == 0:
 		return nil, nil
 	case plan != nil && plan.Mesh.Devices() != devices:
 		return nil, &UsageError{&diag.Diagnostic{Code: CodePlan, Msg: fmt.Sprintf("the plan %s is not made for %d devices", plan.Name, devices), Pos: plan.Devices.Pos,
-			Label: fmt.Sprintf("made for %d devices", plan.Mesh.Devices()), Fix: fmt.Sprintf("--devices %d, or no --devices", plan.Mesh.Devices())}}
+			Label: fmt.Sprintf("made for %d devices", plan.Mesh.Devices()), Fix: asMany(q, plan.Mesh.Devices())}}
 	case plan != nil:
 		return nil, nil
 	case p.Train.Batch%devices != 0:
 		return nil, &UsageError{&diag.Diagnostic{Code: CodeUneven, Msg: "`batch` cannot be split evenly", Pos: p.Train.Pos,
-			Label: fmt.Sprintf("%d examples over %d devices", p.Train.Batch, devices), Fix: fmt.Sprintf("a batch that %d divides, or other --devices", devices)}}
+			Label: fmt.Sprintf("%d examples over %d devices", p.Train.Batch, devices), Fix: fmt.Sprintf("a batch that %d divides, or other %s", devices, map[bool]string{true: "mpirun -n", false: "--devices"}[q.Ranks])}}
 	}
 	p.Plan = defaultPlan
 	p.Plans = append(p.Plans, dataParallel(devices))
 	return undivided(p, devices), nil
+}
+
+// asMany says how to have a number of devices.
+func asMany(q Source, n int) string {
+	if q.Ranks {
+		return fmt.Sprintf("mpirun -n %d", n)
+	}
+	return fmt.Sprintf("--devices %d, or no --devices", n)
 }
 
 // dataParallel is the plan of devices that each have a part of the batch.

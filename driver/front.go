@@ -20,7 +20,9 @@ type Source struct {
 	// Devices is how many virtual devices the program is to run on: those of its plan, or, without
 	// one, devices that share each batch. 0: what the plan says.
 	Devices int
-	Stdin   io.Reader
+	// Ranks says that the devices are the processes of a job, one each.
+	Ranks bool
+	Stdin io.Reader
 
 	planned bool // the target has many devices: without a name, the only plan is meant
 }
@@ -64,7 +66,7 @@ func Load(s *Sources, q Source) (*ir.Program, diag.List, error) {
 			return nil, nil, err
 		}
 	}
-	more, err := onDevices(p, q.Devices)
+	more, err := onDevices(p, q)
 	return p, append(list, more...), err
 }
 

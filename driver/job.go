@@ -22,6 +22,14 @@ type Job struct {
 
 // OpenJob reads the file of a program or bundle for the target named, which may be Auto.
 func OpenJob(s *Sources, q Source, target string) (*Job, error) {
+	job, err := openJob(s, q, target)
+	if err == nil && q.Ranks {
+		err = overRanks(job.Target)
+	}
+	return job, err
+}
+
+func openJob(s *Sources, q Source, target string) (*Job, error) {
 	if filepath.Ext(q.File) == bundleExt {
 		return openBundleJob(q, target)
 	}

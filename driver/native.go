@@ -23,10 +23,11 @@ var nativeRow = Target{
 	Name:    nativeTarget,
 	Doc:     "native code through LLVM",
 	Devices: true,
+	Ranks:   true,
 	Missing: nativeMissing,
 	build:   buildNative,
 	open: func(b *Built, o MachineOptions) (codegen.Machine, error) {
-		return native.Open(b.Bundle, native.Options{Threads: o.Threads})
+		return native.Open(b.Bundle, native.Options{Threads: o.Threads, Ranks: o.Ranks})
 	},
 }
 

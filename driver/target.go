@@ -5,6 +5,7 @@ import (
 
 	"vitc/codegen"
 	"vitc/ir"
+	"vitc/runtime/dist"
 	"vitc/runtime/ref"
 )
 
@@ -17,6 +18,8 @@ type Target struct {
 	Doc  string
 	// Devices says that the target runs a program laid out over many devices.
 	Devices bool
+	// Ranks says that it runs a device of them in each process of a job.
+	Ranks bool
 	// Missing says why this machine cannot use the target, nil if it can.
 	Missing func() error
 	// build compiles a program that has been through the target's passes; nil where there is
@@ -30,6 +33,9 @@ type Target struct {
 type MachineOptions struct {
 	Threads int    // 0: one a CPU
 	ISA     string // instruction set level; "" or "host": the machine's own
+	// Ranks are this process's ends of a job's transport, of a target that runs over ranks; nil: all
+	// devices are here.
+	Ranks []dist.Transport
 }
 
 // targets lists them, the fastest first.

@@ -5,6 +5,7 @@ package dist
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // Transport is one rank's end of a group of ranks that exchange messages. A rank is a device: a
@@ -40,7 +41,11 @@ type AbortError struct {
 	Err  error
 }
 
-func (e *AbortError) Error() string { return fmt.Sprintf("rank %d has failed: %v", e.Rank, e.Err) }
+// Error is the first line of why.
+func (e *AbortError) Error() string {
+	why, _, _ := strings.Cut(e.Err.Error(), "\n")
+	return fmt.Sprintf("rank %d has failed: %s", e.Rank, why)
+}
 
 // Unwrap is why it gave up.
 func (e *AbortError) Unwrap() error { return e.Err }

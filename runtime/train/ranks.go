@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"vitc/ir/diag"
 	"vitc/runtime/dist"
@@ -52,5 +51,5 @@ func (r *Run) rankError(err error) error {
 	if !errors.As(err, &abort) || errors.As(err, &said) {
 		return err
 	}
-	return &diag.Diagnostic{Code: CodeRank, Msg: fmt.Sprintf("rank %d has failed", abort.Rank), Label: abort.Err.Error(), Notes: []diag.Note{r.lastGood()}}
+	return &diag.Diagnostic{Code: CodeRank, Msg: abort.Error(), Notes: []diag.Note{r.lastGood()}}
 }

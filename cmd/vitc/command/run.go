@@ -10,12 +10,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"vitc/driver"
 	"vitc/ir/diag"
+	"vitc/runtime/dist"
 	"vitc/runtime/metrics"
 	"vitc/runtime/train"
 )
@@ -29,6 +31,8 @@ type runOptions struct {
 	metrics string // file for JSON lines, "" for none
 	quiet   bool
 	json    bool
+	dist    string                  // how processes work together, "" for one process
+	saved   *atomic.Pointer[string] // the last checkpoint, for those who watch; nil for nobody
 }
 
 // The bounds of --threads, and how often a checkpoint is written unless told otherwise.
@@ -58,7 +62,10 @@ continues from the last checkpoint as if nothing had happened, to the bit.`,
 		ValidArgsFunction: vitFiles,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.source.File, o.source.Block, o.source.Stdin = args[0], append(args, "")[1], a.in
-			return a.runFile(commandContext(c), &o)
+			if o.dist == driver.DistMPI {
+				return a.runRank(commandContext(c), &o)
+			}
+			return a.runHere(commandContext(c), &o)
 		},
 	}
 	a.runFlags(c, &o)
@@ -78,18 +85,19 @@ func (a *app) runFlags(c *cobra.Command, o *runOptions) {
 	setFlag(c, &o.source.Params)
 	planFlag(c, &o.source)
 	virtualFlag(c, &o.source)
+	choiceFlag(c, &o.dist, "dist", []string{driver.DistMPI}, "run as one of the processes that mpirun (Open MPI) starts, each a device: mpirun -n 4 vitc run FILE --dist mpi")
 	jsonFlag(c, &o.json)
 }
 
-// runFile opens the data before it compiles: what can be wrong without computing is said
+// runHere opens the data before it compiles: what can be wrong without computing is said
 // first.
-func (a *app) runFile(ctx context.Context, o *runOptions) error {
+func (a *app) runHere(ctx context.Context, o *runOptions) error {
 	job, err := a.prepare(o)
 	if err != nil {
 		return err
 	}
-	if o.train.Out == "" {
-		o.train.Out = driver.RunFolder(job.Program.Name, o.train.Resume)
+	if err := o.settleFolder(ctx, job.Program.Name); err != nil {
+		return err
 	}
 	if err := writable(o.metrics); err != nil {
 		return err
@@ -101,7 +109,7 @@ func (a *app) runFile(ctx context.Context, o *runOptions) error {
 		return err
 	}
 	defer r.Close()
-	if err := a.compile(ctx, o, job); err != nil {
+	if err := o.eachOnce(ctx, func() error { return a.compile(ctx, o, job) }); err != nil {
 		return err
 	}
 	m, err := job.Built.Open(o.machine)
@@ -115,6 +123,28 @@ func (a *app) runFile(ctx context.Context, o *runOptions) error {
 		err = closeErr
 	}
 	return a.conclude(o, job.Target, summary, err)
+}
+
+// settleFolder finds the folder for checkpoints, which is one for all ranks of a job.
+func (o *runOptions) settleFolder(ctx context.Context, name string) error {
+	if o.train.Out != "" {
+		return nil
+	}
+	o.train.Out = driver.RunFolder(name, o.train.Resume)
+	if o.train.Ranks == nil {
+		return nil
+	}
+	out, err := dist.Broadcast(ctx, o.train.Ranks, []byte(o.train.Out))
+	o.train.Out = string(out)
+	return err
+}
+
+// eachOnce does something; the ranks of a job take turns, so that it is done once a machine.
+func (o *runOptions) eachOnce(ctx context.Context, do func() error) error {
+	if o.train.Ranks == nil {
+		return do()
+	}
+	return driver.EachOnce(ctx, o.train.Ranks, do)
 }
 
 // compile builds the program unless it comes built.
@@ -205,7 +235,10 @@ func (o *runOptions) resumeCommand() string {
 	if o.source.Plan != "" {
 		words = append(words, "--plan", o.source.Plan)
 	}
-	if o.source.Devices > 0 {
+	switch {
+	case o.dist != "":
+		words = append([]string{"mpirun", "-n", fmt.Sprint(o.source.Devices)}, append(words, "--dist", o.dist)...)
+	case o.source.Devices > 0:
 		words = append(words, "--devices", fmt.Sprint(o.source.Devices))
 	}
 	if o.metrics != "" {

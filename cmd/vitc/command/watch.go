@@ -70,7 +70,12 @@ func (w *watch) Eval(e train.Eval) error {
 }
 
 // Saved implements train.Observer.
-func (w *watch) Saved(int, string) error { return nil }
+func (w *watch) Saved(_ int, path string) error {
+	if w.o.saved != nil {
+		w.o.saved.Store(&path)
+	}
+	return nil
+}
 
 // Warn implements train.Observer.
 func (w *watch) Warn(d *diag.Diagnostic) {

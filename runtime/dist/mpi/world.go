@@ -28,6 +28,9 @@ const (
 	envRank      = "OMPI_COMM_WORLD_RANK"
 )
 
+// EnvLocalRank is where mpirun tells a process its number among those of its machine.
+const EnvLocalRank = "OMPI_COMM_WORLD_LOCAL_RANK"
+
 // ErrNotStarted says that no mpirun has started this process.
 var ErrNotStarted = errors.New("this process was not started by Open MPI's mpirun")
 
