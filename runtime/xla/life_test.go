@@ -114,9 +114,7 @@ func TestForgottenMachine(t *testing.T) {
 // forget opens and uses a machine, and keeps nothing but its client.
 func forget(t *testing.T) *pjrt.Client {
 	t.Helper()
-	if _, err := pjrt.Find(pjrt.CPU); err != nil {
-		t.Skip(err)
-	}
+	skipWithout(t)
 	m, err := Open(programOf(t, sized("8", "4"), ""), Options{Plugin: pjrt.CPU})
 	if err != nil {
 		t.Fatal(err)

@@ -42,16 +42,23 @@ func sized(rows, cols string) string {
 	return strings.NewReplacer("ROWS", rows, "COLS", cols).Replace(linear)
 }
 
+// skipWithout skips a test where there is no XLA for the CPU.
+func skipWithout(t *testing.T) {
+	t.Helper()
+	_, err := pjrt.Find(pjrt.CPU)
+	var none *pjrt.NotFoundError
+	if errors.As(err, &none) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // opened is a machine for a module, laid out by a plan unless that is "".
 func opened(t *testing.T, text, plan string, threads int) *machine {
 	t.Helper()
-	if _, err := pjrt.Find(pjrt.CPU); err != nil {
-		var none *pjrt.NotFoundError
-		if errors.As(err, &none) {
-			t.Skip(err)
-		}
-		t.Fatal(err)
-	}
+	skipWithout(t)
 	m, err := Open(programOf(t, text, plan), Options{Plugin: pjrt.CPU, Threads: threads})
 	if err != nil {
 		t.Fatal(err)
@@ -250,14 +257,10 @@ func TestClose(t *testing.T) {
 
 // Programs that cannot be opened: a leaf of two types, and a plugin that is none.
 func TestOpenFails(t *testing.T) {
-	m := laidOut(t, sized("8", "4"), "")
-	other := laidOut(t, sized("8", "5"), "")
+	skipWithout(t)
+	m, other := laidOut(t, sized("8", "4"), ""), laidOut(t, sized("8", "5"), "")
 	m.Funcs[1] = other.Funcs[1]
 	_, err := Open(&ir.Program{Module: m}, Options{Plugin: pjrt.CPU})
-	var none *pjrt.NotFoundError
-	if errors.As(err, &none) {
-		t.Skip(err)
-	}
 	if err == nil || !strings.Contains(err.Error(), "@step: state net.w is f32[row:8, col:5] here and f32[row:8, col:4] in another function") {
 		t.Errorf("a leaf of two types: %v", err)
 	}
