@@ -1,45 +1,22 @@
 package bench
 
-import (
-	"slices"
-	"testing"
-)
+import "testing"
 
-// Leaves and timm's tensors are two layouts of the same numbers: there and back is identity.
-func TestTimmRoundTrip(t *testing.T) {
-	c := Config{"t", 4, 3, 2, 6, 2, 2, 8, 5}
-	shapes := map[string]int{
-		"patch_embed.proj.weight": 6 * 3 * 4, "patch_embed.proj.bias": 6, "cls_token": 6, "pos_embed": 5 * 6,
-		"norm.weight": 6, "norm.bias": 6, "head.weight": 30, "head.bias": 5,
-	}
-	for _, b := range []string{"blocks.0.", "blocks.1."} {
-		for n, size := range map[string]int{"norm1.weight": 6, "norm1.bias": 6, "attn.qkv.weight": 108, "attn.qkv.bias": 18,
-			"attn.proj.weight": 36, "attn.proj.bias": 6, "norm2.weight": 6, "norm2.bias": 6,
-			"mlp.fc1.weight": 48, "mlp.fc1.bias": 8, "mlp.fc2.weight": 48, "mlp.fc2.bias": 6} {
-			shapes[b+n] = size
-		}
-	}
-	tensors := map[string][]float32{}
-	for name, n := range shapes {
-		for i := range n {
-			tensors[name] = append(tensors[name], float32(len(name)*1000+i))
-		}
-	}
-	leaves, err := FromTimm(c, func(name string) (Tensor, error) { return Tensor{Data: tensors[name]}, nil })
+// Products are counted as the peers' harness counts them.
+func TestFlops(t *testing.T) {
+	c, err := Find("ti16")
 	if err != nil {
 		t.Fatal(err)
 	}
-	back := ToTimm(c, leaves)
-	if len(back) != len(tensors) {
-		t.Errorf("%d tensors came back of %d", len(back), len(tensors))
+	block := 197*192*(4*192+2*768) + 2*197*197*192 // projections and MLP; scores and their product with values
+	macs := 196*16*16*3*192 + 12*block + 192*1000
+	if got := c.Flops(false); got != float64(2*macs) || c.Flops(true) != 3*got {
+		t.Errorf("an image takes %g FLOPs forward, %g in a step; want %d", got, c.Flops(true), 2*macs)
 	}
-	for name, want := range tensors {
-		if !slices.Equal(back[name], want) {
-			t.Errorf("%s: got %v, want %v", name, back[name], want)
-		}
+	if c.Tokens() != 197 {
+		t.Errorf("%d tokens, want 197", c.Tokens())
 	}
-	// wq[width, heads, head] is the transpose of the first third of qkv.weight[out, in].
-	if got, want := leaves["net.encoder.block.attn.wq"][1], tensors["blocks.0.attn.qkv.weight"][6]; got != want {
-		t.Errorf("wq[0, 1] is %v, want qkv[1, 0] = %v", got, want)
+	if _, err := Find("ti17"); err == nil {
+		t.Error("there is no ti17")
 	}
 }

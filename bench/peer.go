@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"vitc/codegen"
+	"vitc/ir"
 	"vitc/runtime/safetensors"
 )
 
@@ -49,6 +50,7 @@ type peer struct {
 	a      Args
 	c      Config
 	m      codegen.Machine
+	start  *ir.Start // where the weights lie in timm's files
 	inputs map[string][]byte
 
 	wall, cpu []float64 // ms of each timed step
@@ -59,19 +61,19 @@ const LearningSteps = 1000
 
 // Run measures: open builds the machine; the report, one JSON line, goes to w. With Lockstep it
 // says when it is ready and times as many steps as each line of r says.
-func Run(ctx context.Context, a Args, open func(Config) (codegen.Machine, error), version string, r io.Reader, w io.Writer) error {
+func Run(ctx context.Context, a Args, open func(Config) (codegen.Machine, *ir.Program, error), version string, r io.Reader, w io.Writer) error {
 	c, err := Find(a.Model)
 	if err != nil {
 		return err
 	}
 	before := memory("VmHWM")
 	start := time.Now()
-	m, err := open(c)
+	m, program, err := open(c)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	p := &peer{a: a, c: c, m: m}
+	p := &peer{a: a, c: c, m: m, start: program.Start}
 	if err := p.fill(ctx); err != nil {
 		return err
 	}
@@ -211,37 +213,17 @@ func Bytes(x []float32) []byte {
 }
 
 func (p *peer) load() error {
-	f, err := safetensors.Open(filepath.Join(p.a.Weights, p.c.Name+".safetensors"))
+	leaves, err := FromTimm(p.start, filepath.Join(p.a.Weights, p.c.Name+".safetensors"))
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	leaves, err := FromTimm(p.c, Reader(f))
-	if err != nil {
-		return err
-	}
-	for _, name := range Leaves() {
-		if err := p.m.SetLeaf(name, Bytes(leaves[name])); err != nil {
+	for _, fill := range p.start.Fills {
+		if err := p.m.SetLeaf(fill.Leaf, Bytes(leaves[fill.Leaf])); err != nil {
 			return err
 		}
 	}
 	p.inputs, err = Batch(filepath.Join(p.a.Weights, fmt.Sprintf("%s-%d.safetensors", p.c.Name, p.a.Batch)))
 	return err
-}
-
-// Reader reads f32 tensors of a file by name.
-func Reader(f *safetensors.File) func(string) (Tensor, error) {
-	return func(name string) (Tensor, error) {
-		info, ok := f.Lookup(name)
-		if !ok {
-			return Tensor{}, fmt.Errorf("%s has no tensor %q", f.Name(), name)
-		}
-		raw, err := f.Read(name)
-		if err != nil {
-			return Tensor{}, err
-		}
-		return Tensor{Shape: info.Shape, Data: Floats(raw)}, nil
-	}
 }
 
 // Batch reads a file's images (f32) and labels (i64) as the program's inputs.

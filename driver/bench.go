@@ -24,17 +24,18 @@ func Bench(ctx context.Context, a bench.Args, in io.Reader, out io.Writer) error
 	if err := bench.Pin(a.Threads, a.Cpus); err != nil {
 		return usagef(CodeValue, "", "%v", err)
 	}
-	open := func(c bench.Config) (codegen.Machine, error) {
+	open := func(c bench.Config) (codegen.Machine, *ir.Program, error) {
 		p, err := benchProgram(c, a)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		o := MachineOptions{Threads: a.Threads}
 		built, err := Build(ctx, p, t, o)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return built.Open(o)
+		m, err := built.Open(o)
+		return m, p, err
 	}
 	return bench.Run(ctx, a, open, ReadVersion().Version, in, out)
 }

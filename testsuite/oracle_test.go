@@ -15,6 +15,7 @@ import (
 	"vitc/codegen/llvm/llvmtest"
 	"vitc/codegen/llvm/toolchain"
 	"vitc/driver"
+	"vitc/ir"
 	"vitc/lang"
 	"vitc/runtime/safetensors"
 )
@@ -37,6 +38,7 @@ func oracleFolders() []string {
 type oracle struct {
 	t     *testing.T
 	c     bench.Config
+	start *ir.Start // where the model's leaves lie in timm's files
 	files map[string]*safetensors.File
 }
 
@@ -109,12 +111,13 @@ func (o *oracle) machine(target string, batch int) codegen.Machine {
 	}
 	o.t.Cleanup(func() { m.Close() })
 	o.call(m, "init", map[string][]byte{"seed": make([]byte, 8)})
-	leaves, err := bench.FromTimm(o.c, bench.Reader(o.files["weights"]))
+	o.start = p.Start
+	leaves, err := bench.FromTimm(o.start, o.files["weights"].Name())
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	for _, name := range bench.Leaves() {
-		if err := m.SetLeaf(name, bench.Bytes(leaves[name])); err != nil {
+	for _, fill := range o.start.Fills {
+		if err := m.SetLeaf(fill.Leaf, bench.Bytes(leaves[fill.Leaf])); err != nil {
 			o.t.Fatal(err)
 		}
 	}
@@ -134,14 +137,18 @@ func (o *oracle) call(m codegen.Machine, fn string, inputs map[string][]byte) []
 func (o *oracle) leaves(m codegen.Machine, pattern string) map[string][]float32 {
 	o.t.Helper()
 	ours := map[string][]float32{}
-	for _, name := range bench.Leaves() {
-		b, err := m.Leaf(fmt.Sprintf(pattern, name))
+	for _, fill := range o.start.Fills {
+		b, err := m.Leaf(fmt.Sprintf(pattern, fill.Leaf))
 		if err != nil {
 			o.t.Fatal(err)
 		}
-		ours[name] = bench.Floats(b)
+		ours[fill.Leaf] = bench.Floats(b)
 	}
-	return bench.ToTimm(o.c, ours)
+	tensors, err := bench.ToTimm(o.start, ours)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return tensors
 }
 
 func TestOracle(t *testing.T) {
