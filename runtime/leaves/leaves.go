@@ -1,12 +1,11 @@
-// Package leaves reads the values of a model's parameters and states from a safetensors file:
-// a run's checkpoint, or one that holds a model alone.
+// Package leaves finds a program's own leaves, by their names, in a safetensors file: a run's checkpoint,
+// or one that holds a model alone. Files of others are read by package mapping, through an import
+// block; both read numbers by package weights.
 package leaves
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -14,7 +13,9 @@ import (
 	"vitc/ir/diag"
 	"vitc/runtime/checkpoint"
 	"vitc/runtime/fault"
+	"vitc/runtime/mapping"
 	"vitc/runtime/safetensors"
+	"vitc/runtime/weights"
 )
 
 // KeyClasses is the metadata of a checkpoint that names its classes: a JSON list.
@@ -114,28 +115,9 @@ func converted(data []byte, from safetensors.DType, to ir.DType) ([]byte, bool) 
 	if strings.EqualFold(string(from), to.String()) {
 		return data, true
 	}
-	widen := map[safetensors.DType]func(uint16) float32{
-		safetensors.BF16: func(x uint16) float32 { return math.Float32frombits(uint32(x) << 16) },
-		safetensors.F16:  half,
-	}[from]
-	if widen == nil || to != ir.F32 {
+	if to != ir.F32 || !weights.IsFloat(from) {
 		return nil, false
 	}
-	out := make([]byte, 0, 2*len(data))
-	for ; len(data) > 0; data = data[2:] {
-		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(widen(binary.LittleEndian.Uint16(data))))
-	}
-	return out, true
-}
-
-// half is the value of an IEEE 754 binary16.
-func half(x uint16) float32 {
-	sign, exponent, mantissa := uint32(x>>15)<<31, int(x>>10&31), uint32(x&1023)
-	switch exponent {
-	case 0: // zero, subnormal: exact in f32
-		return math.Float32frombits(sign | math.Float32bits(float32(mantissa)*0x1p-24))
-	case 31:
-		return math.Float32frombits(sign | 0x7f800000 | mantissa<<13)
-	}
-	return math.Float32frombits(sign | uint32(exponent+127-15)<<23 | mantissa<<13)
+	out, err := mapping.Bytes(to, weights.Convert(from, data))
+	return out, err == nil
 }

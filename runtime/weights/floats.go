@@ -10,23 +10,27 @@ import (
 // Floats reads a tensor of a floating type as f32. F16 and BF16 become f32 exactly, F64 is
 // rounded to the nearest. Integers and bools are refused: they are no weights.
 func Floats(f File, info Info) ([]float32, error) {
-	convert := floats[info.DType]
-	if convert == nil {
+	if !IsFloat(info.DType) {
 		return nil, (&table{name: f.Name()}).fault(info.Name, "not of a floating type", "F32, F16, BF16 or F64", info.String())
 	}
 	data, err := f.Read(info.Name)
 	if err != nil {
 		return nil, err
 	}
-	size := info.DType.Size()
+	return Convert(info.DType, data), nil
+}
+
+// Convert reads the elements of a floating type, as Floats does.
+func Convert(d safetensors.DType, data []byte) []float32 {
+	convert, size := floats[d], d.Size()
 	out := make([]float32, len(data)/size)
 	for i := range out {
 		out[i] = convert(data[i*size:])
 	}
-	return out, nil
+	return out
 }
 
-// IsFloat reports whether Floats reads tensors of a type.
+// IsFloat reports whether Floats and Convert read tensors of a type.
 func IsFloat(d safetensors.DType) bool { return floats[d] != nil }
 
 var floats = map[safetensors.DType]func([]byte) float32{
