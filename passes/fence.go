@@ -12,7 +12,7 @@ import (
 // of 10 M cycles takes more:
 //
 //	a layer norm that several products read        fused 0.3 to 1.3 M each; made once 0.5 M
-//	one that a single product of 15,360 columns    fused 0.38 M; made once 0.07 M
+//	one that a single product of 15,360 columns    fused 0.46 M; made once 0.07 M
 //	  reads, ViT-e's
 //	a product that only another product reads      fused 3.6 M; apart 0.7 M
 //	sums along a long minor dim of a product       fused 2.1 M; apart 0.5 M
