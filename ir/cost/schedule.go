@@ -1,0 +1,172 @@
+package cost
+
+import (
+	"vitc/ir"
+	"vitc/ir/topology"
+)
+
+// Timeline is how long a region takes where transfers run beside the core.
+type Timeline struct {
+	Step    float64 `json:"step_s"`
+	Core    float64 `json:"core_s"`    // that kernels take
+	Links   float64 `json:"links_s"`   // that transfers take, one after the other
+	Exposed float64 `json:"exposed_s"` // that the core waits for transfers
+}
+
+// Schedule runs a region in its order: the core takes kernel after kernel, and waits where one reads
+// what is still on its way; a transfer starts as soon as its operand is there and its links are free.
+// In loops what depends on no carry is brought a turn ahead, where the links have time: no turn is
+// shorter than what it asks of a link. A loop goes on as in its second turn, which finds what the
+// first has left on its way.
+func (m *Model) Schedule(r *ir.Region) Timeline {
+	s := m.schedule()
+	s.run(r, nil)
+	end := s.now
+	for _, v := range r.Yield {
+		end = max(end, s.ready[v])
+	}
+	s.Exposed += end - s.now
+	s.Step = end
+	return s.Timeline
+}
+
+// schedule is one run of a region under way.
+type schedule struct {
+	Timeline
+	m     *Model
+	now   float64                   // of the core
+	ready map[*ir.Value]float64     // when a value is there; at 0 where it is not in the map
+	busy  map[topology.Lane]float64 // until when
+	work  map[topology.Lane]float64 // what it is used for, all together
+}
+
+func (m *Model) schedule() *schedule {
+	return &schedule{m: m, ready: map[*ir.Value]float64{}, busy: map[topology.Lane]float64{}, work: map[topology.Lane]float64{}}
+}
+
+// run goes through the ops of a region; the results of those in ahead are there already.
+func (s *schedule) run(r *ir.Region, ahead map[*ir.Op]bool) {
+	s.m.Each(r, func(op *ir.Op, cost Seconds) {
+		at := 0.0
+		for _, v := range op.In {
+			at = max(at, s.ready[v])
+		}
+		switch {
+		case ahead[op]:
+			s.ahead(op, cost.Link)
+			return
+		case cost.Link > 0 && op.Body == nil:
+			at = s.transfer(op, at, cost.Link)
+		case op.Row.Name == "scan":
+			s.wait(at)
+			s.loop(op)
+			return
+		case cost.Core > 0:
+			s.wait(at)
+			s.now += cost.Core
+			s.Core += cost.Core
+			at = s.now
+		}
+		for _, v := range op.Out {
+			s.ready[v] = at
+		}
+	})
+}
+
+// wait lets the core stand still until a time.
+func (s *schedule) wait(until float64) {
+	if until > s.now {
+		s.Exposed += until - s.now
+		s.now = until
+	}
+}
+
+// transfer queues a collective for its links, and gives when it ends.
+func (s *schedule) transfer(op *ir.Op, at, seconds float64) float64 {
+	lanes := s.m.Links(ir.Over(op.Attrs)).Lanes
+	for _, l := range lanes {
+		at = max(at, s.busy[l])
+	}
+	at += seconds
+	for _, l := range lanes {
+		s.busy[l] = at
+		s.work[l] += seconds
+	}
+	s.Links += seconds
+	return at
+}
+
+// ahead counts a transfer that the turn before has begun.
+func (s *schedule) ahead(op *ir.Op, seconds float64) {
+	for _, l := range s.m.Links(ir.Over(op.Attrs)).Lanes {
+		s.work[l] += seconds
+	}
+	s.Links += seconds
+}
+
+// loop runs a scan: its first turn, then as many as are left like the second.
+func (s *schedule) loop(op *ir.Op) {
+	first := s.turn(op, nil, nil)
+	second := s.turn(op, first, prefetched(op))
+	left := float64(op.Turns() - 1)
+	s.now += first.now + left*second.now
+	s.Core += first.Core + left*second.Core
+	s.Links += first.Links + left*second.Links
+	s.Exposed += first.Exposed + left*second.Exposed
+	for l, until := range second.busy {
+		s.busy[l] = s.now + max(0, until-second.now)
+	}
+	for i, v := range op.Out {
+		late := 0.0
+		if i < len(op.Body.Yield) {
+			late = second.ready[op.Body.Yield[i]] - second.now
+		} else {
+			late = second.ready[op.Body.Stack[i-len(op.Body.Yield)]] - second.now
+		}
+		s.ready[v] = s.now + max(0, late)
+	}
+}
+
+// turn runs a loop's body once, from time 0 on. What the turn before it has left on its way comes
+// late; what is brought ahead is there.
+func (s *schedule) turn(op *ir.Op, before *schedule, ahead map[*ir.Op]bool) *schedule {
+	t := s.m.schedule()
+	if before != nil {
+		for l, until := range before.busy {
+			t.busy[l] = max(0, until-before.now)
+		}
+		for i, y := range op.Body.Yield {
+			t.ready[op.Body.Params[i]] = max(0, before.ready[y]-before.now)
+		}
+	}
+	t.run(op.Body, ahead)
+	longest := 0.0
+	for _, seconds := range t.work {
+		longest = max(longest, seconds)
+	}
+	t.wait(longest)
+	return t
+}
+
+// prefetched marks the transfers of a loop's body whose operands depend on no carry.
+func prefetched(op *ir.Op) map[*ir.Op]bool {
+	a := op.Attrs.(*ir.ScanAttrs)
+	carried := map[*ir.Value]bool{}
+	for _, p := range op.Body.Params[:a.Carry] {
+		carried[p] = true
+	}
+	early := map[*ir.Op]bool{}
+	for _, x := range op.Body.Ops {
+		depends := false
+		for _, v := range x.In {
+			depends = depends || carried[v]
+		}
+		for _, v := range x.Out {
+			carried[v] = depends
+		}
+		if !depends && x.Body == nil && x.Row.Class == ir.Collective && len(x.In) > 0 && ir.Over(x.Attrs) != nil {
+			early[x] = true
+		}
+	}
+	return early
+}
