@@ -27,7 +27,7 @@ func onDevices(p *ir.Program, q Source) (diag.List, error) {
 		return nil, nil
 	case plan != nil && plan.Mesh.Devices() != devices:
 		return nil, &UsageError{&diag.Diagnostic{Code: CodePlan, Msg: fmt.Sprintf("the plan %s is not made for %d devices", plan.Name, devices), Pos: plan.Devices.Pos,
-			Label: fmt.Sprintf("made for %d devices", plan.Mesh.Devices()), Fix: asMany(q, plan.Mesh.Devices())}}
+			Label: fmt.Sprintf("made for %d devices", plan.Mesh.Devices()), Fix: asMany(q, plan)}}
 	case plan != nil:
 		return nil, nil
 	case p.Train.Batch%devices != 0:
@@ -39,12 +39,16 @@ func onDevices(p *ir.Program, q Source) (diag.List, error) {
 	return undivided(p, devices), nil
 }
 
-// asMany says how to have a number of devices.
-func asMany(q Source, n int) string {
-	if q.Ranks {
+// asMany says how to have the devices of a plan.
+func asMany(q Source, plan *ir.Plan) string {
+	n := plan.Mesh.Devices()
+	switch {
+	case q.Ranks:
 		return fmt.Sprintf("mpirun -n %d", n)
+	case plan.Devices.Platform == "cpu":
+		return fmt.Sprintf("--devices %d, or no --devices", n)
 	}
-	return fmt.Sprintf("--devices %d, or no --devices", n)
+	return fmt.Sprintf("--devices %d", n)
 }
 
 // dataParallel is the plan of devices that each have a part of the batch.
