@@ -28,18 +28,22 @@ func missingPlugin(err error) error {
 	return d
 }
 
+// pluginDied makes a diagnostic of a plugin that took its process down, with its last words.
+func pluginDied(who, expected, fix string, died *aot.DiedError) error {
+	d := &diag.Diagnostic{Code: CodePluginDied, Msg: who + " took its process down: " + died.How, Expected: died.Plugin + " " + expected, Fix: fix}
+	for line := range strings.Lines(died.Words) {
+		d.Notes = append(d.Notes, diag.Note{Text: "it said: " + strings.TrimSpace(line)})
+	}
+	return d
+}
+
 // cannotCompile makes a diagnostic of what became of a compile child.
 func (pod *PodProgram) cannotCompile(err error) error {
 	var refused *aot.RefusedError
 	var died *aot.DiedError
 	switch {
 	case errors.As(err, &died):
-		d := &diag.Diagnostic{Code: CodePluginDied, Msg: "the TPU compiler took its process down: " + died.How,
-			Expected: died.Plugin + " to compile or to say why not", Fix: "look at what LIBTPU_INIT_ARGS and the TPU_ variables of the environment say; vitc doctor shows the plugin"}
-		for line := range strings.Lines(died.Words) {
-			d.Notes = append(d.Notes, diag.Note{Text: "it said: " + strings.TrimSpace(line)})
-		}
-		return d
+		return pluginDied("the TPU compiler", "to compile or to say why not", "look at what LIBTPU_INIT_ARGS and the TPU_ variables of the environment say; vitc doctor shows the plugin", died)
 	case !errors.As(err, &refused):
 		return err
 	case refused.Stage == aot.StageLoad:

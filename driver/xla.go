@@ -1,12 +1,14 @@
 package driver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"vitc/codegen"
 	"vitc/ir/diag"
 	"vitc/runtime/pjrt"
+	"vitc/runtime/pjrt/aot"
 	"vitc/runtime/xla"
 )
 
@@ -27,10 +29,35 @@ func xlaTargetFor(name, doc string, kind pjrt.Kind) Target {
 			return missingPlugin(err)
 		},
 		open: func(b *Built, o MachineOptions) (codegen.Machine, error) {
+			if err := tryPlugin(kind); err != nil {
+				return nil, err
+			}
 			m, err := xla.Open(b.Program, xla.Options{Plugin: kind, Threads: o.Threads})
 			return m, xlaRefused(missingPlugin(cannotEmit(err)))
 		},
 	}
+}
+
+// tryPlugin has a child process load a plugin and connect to its devices before this one does: a
+// plugin that is broken then ends the child, and what it said is shown.
+func tryPlugin(kind pjrt.Kind) error {
+	found, err := pjrt.Find(kind)
+	if err != nil {
+		return missingPlugin(err)
+	}
+	err = aot.Try(context.Background(), &aot.Trial{Plugin: found.Path})
+	var died *aot.DiedError
+	var refused *aot.RefusedError
+	switch {
+	case errors.As(err, &died):
+		return pluginDied("the PJRT plugin", "to load and to connect to its devices", "another version of the plugin; vitc doctor shows which is used", died)
+	case errors.As(err, &refused) && refused.Stage == aot.StageConnect:
+		return &diag.Diagnostic{Code: CodeNoPlugin, Msg: fmt.Sprintf("the PJRT plugin finds no devices for %s: %s", kind.Doc, firstLine(refused.Msg)), Pos: diag.Pos{File: found.Path},
+			Fix: "--target " + xlaTarget + " runs on this machine's CPU"}
+	case errors.As(err, &refused):
+		return &diag.Diagnostic{Code: CodeNoPlugin, Msg: "the PJRT plugin cannot be used: " + firstLine(refused.Msg), Fix: refused.Fix}
+	}
+	return err
 }
 
 // xlaRefused makes a diagnostic of what a plugin complains about, at the line that it names.

@@ -1,7 +1,8 @@
 // Package aot compiles StableHLO programs ahead of time, for machines that are not there: by a
 // plugin that describes topologies, which libtpu does, in a child process. A plugin is vendor
 // code that may abort, read flags of the environment, or leave threads and locks behind; in a
-// child none of this touches the compiler, and a compile of minutes can be called off.
+// child none of this touches the compiler, and a compile of minutes can be called off. For the
+// same reason a plugin that is to run programs in this process can be tried in a child first.
 package aot
 
 import (
@@ -22,6 +23,12 @@ type Request struct {
 	Compile         pjrt.CompileOptions
 }
 
+// Trial says which plugin to connect to.
+type Trial struct {
+	Plugin  string           // the plugin's file
+	Options []pjrt.Attribute // of its client
+}
+
 // Result is a compiled program.
 type Result struct {
 	Plugin     string // the platform's version, as the plugin tells it
@@ -35,6 +42,7 @@ type Result struct {
 // The stages at which a plugin may refuse.
 const (
 	StageLoad     = "load"
+	StageConnect  = "connect" // to its devices
 	StageTopology = "topology"
 	StageCompile  = "compile"
 	StageRead     = "read" // what was compiled

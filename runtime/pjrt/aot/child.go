@@ -34,9 +34,31 @@ var environment = []string{
 // they like.
 const answerFD = 3
 
+// order is what a child is asked to do, one of the two.
+type order struct {
+	Compile *Request
+	Try     *Trial
+}
+
 // Compile compiles a program in a child process. The error is a *RefusedError, a *DiedError, the
 // cause of ctx's end, or of the system.
 func Compile(ctx context.Context, r *Request) (*Result, error) {
+	a, err := ask(ctx, r.Plugin, order{Compile: r})
+	if err != nil {
+		return nil, err
+	}
+	return a.Result, nil
+}
+
+// Try loads a plugin in a child process and connects to its devices: what takes a process down
+// takes the child's. The errors are those of Compile.
+func Try(ctx context.Context, t *Trial) error {
+	_, err := ask(ctx, t.Plugin, order{Try: t})
+	return err
+}
+
+// ask has a child do something with a plugin, and gives its answer, which has a result.
+func ask(ctx context.Context, plugin string, o order) (*answer, error) {
 	if os.Getenv(envServe) != "" { // another child would do the same, for ever
 		return nil, fmt.Errorf("%s is set: main does not call aot.MaybeServe first", envServe)
 	}
@@ -45,7 +67,7 @@ func Compile(ctx context.Context, r *Request) (*Result, error) {
 		return nil, fmt.Errorf("starting a compile child: %w", err)
 	}
 	var request bytes.Buffer
-	if err := gob.NewEncoder(&request).Encode(r); err != nil {
+	if err := gob.NewEncoder(&request).Encode(o); err != nil {
 		return nil, fmt.Errorf("starting a compile child: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, exe)
@@ -60,11 +82,11 @@ func Compile(ctx context.Context, r *Request) (*Result, error) {
 	case a != nil && a.Refused != nil:
 		return nil, a.Refused
 	case a != nil && a.Result != nil:
-		return a.Result, nil
+		return a, nil
 	case cmd.ProcessState == nil: // it never began
 		return nil, fmt.Errorf("starting a compile child: %w", err)
 	}
-	return nil, &DiedError{r.Plugin, words.how(cmd.ProcessState), words.last()}
+	return nil, &DiedError{plugin, words.how(cmd.ProcessState), words.last()}
 }
 
 // exchange runs the child and reads its answer, nil where it gave none.

@@ -33,13 +33,13 @@ func MaybeServe() {
 	os.Exit(0) // without unloading: plugins keep threads
 }
 
-// serve reads a Request and writes an answer.
+// serve reads an order and writes an answer.
 func serve(in io.Reader, out io.WriteCloser) error {
-	var r Request
-	if err := gob.NewDecoder(in).Decode(&r); err != nil {
+	var o order
+	if err := gob.NewDecoder(in).Decode(&o); err != nil {
 		return fmt.Errorf("reading the request: %w", err)
 	}
-	result, err := compile(&r)
+	result, err := o.do()
 	a := answer{Result: result}
 	if err != nil && !errors.As(err, &a.Refused) {
 		return err
@@ -52,6 +52,29 @@ func serve(in io.Reader, out io.WriteCloser) error {
 		return fmt.Errorf("answering: %w", err)
 	}
 	return out.Close()
+}
+
+func (o order) do() (*Result, error) {
+	switch {
+	case o.Compile != nil:
+		return compile(o.Compile)
+	case o.Try != nil:
+		return try(o.Try)
+	}
+	return nil, errors.New("the request asks for nothing")
+}
+
+// try does a trial in this process. Its result has the plugin's version only.
+func try(t *Trial) (*Result, error) {
+	p, err := pjrt.Load(t.Plugin)
+	if err != nil {
+		return nil, refused(StageLoad, err)
+	}
+	c, err := p.NewClient(t.Options...)
+	if err != nil {
+		return nil, refused(StageConnect, err)
+	}
+	return &Result{Plugin: version(p)}, c.Close()
 }
 
 // refused ties an error of the plugin's to the stage that met it.
