@@ -48,8 +48,8 @@ type Compared struct {
 	Failed string `json:"failed,omitempty"`
 }
 
-// variant is a program to compare.
-type variant struct {
+// comparedPod is a program to compare.
+type comparedPod struct {
 	name string
 	pod  *PodProgram
 }
@@ -88,8 +88,8 @@ func Compare(ctx context.Context, s *Sources, q CompareRequest) ([]Compared, dia
 }
 
 // lower makes the variants; the list holds warnings, each once.
-func (q *CompareRequest) lower(s *Sources) ([]variant, diag.List, error) {
-	var list []variant
+func (q *CompareRequest) lower(s *Sources) ([]comparedPod, diag.List, error) {
+	var list []comparedPod
 	var notes diag.List
 	for k := -1; k < len(q.Vary); k++ {
 		r, name := q.PodRequest, "as it stands"
@@ -105,7 +105,7 @@ func (q *CompareRequest) lower(s *Sources) ([]variant, diag.List, error) {
 			notes = more
 			name = planVariation + "=" + pod.Plan.Name
 		}
-		list = append(list, variant{name, pod})
+		list = append(list, comparedPod{name, pod})
 	}
 	return list, notes, nil
 }
@@ -141,7 +141,7 @@ func (c *Compared) fill(e *estimated) {
 }
 
 // estimate finds what is known of a variant, or compiles it.
-func (q *CompareRequest) estimate(ctx context.Context, v variant, plugin *pjrt.Found, k, of int) (*estimated, error) {
+func (q *CompareRequest) estimate(ctx context.Context, v comparedPod, plugin *pjrt.Found, k, of int) (*estimated, error) {
 	c, err := openCompared(q.Cache, v.pod, plugin)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 	"vitc/runtime/pjrt"
 )
 
-func comparedPods(t *testing.T, vary ...Variation) []variant {
+func comparedPods(t *testing.T, vary ...Variation) []comparedPod {
 	t.Helper()
 	q := CompareRequest{PodRequest: PodRequest{Target: "tpu:v4:2x2x1", Partitioner: PartitionerVitc,
 		Source: Source{File: filepath.Join("..", "testsuite", "testdata", "pod.vit")}}, Vary: vary}
@@ -26,7 +26,7 @@ func TestEstimatesAreKept(t *testing.T) {
 	list := comparedPods(t, Variation{"steps", "200"}, Variation{"plan", "square"}, Variation{"steps", "100"})
 	dir := t.TempDir()
 	plugin := &pjrt.Found{Path: "libtpu.so", Version: "1"}
-	open := func(v variant, p *pjrt.Found) comparedFile {
+	open := func(v comparedPod, p *pjrt.Found) comparedFile {
 		c, err := openCompared(dir, v.pod, p)
 		if err != nil {
 			t.Fatal(err)
