@@ -2,6 +2,7 @@ package testsuite
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,23 +39,33 @@ func library(t *testing.T) []*lang.Documentation {
 	return files
 }
 
-// TestLibraryExamples checks every example of the library's comments, and that the main parts
-// have one.
+// sourced finds what a comment says of its origin: a paper on arXiv, or authors and a year.
+var sourced = regexp.MustCompile(`arXiv\s+\d{4}\.\d{4,5}|[A-Z]\w+(,| et al\.,)\s+(19|20)\d\d`)
+
+// TestLibraryExamples checks every example of the library's comments. Every module has one and names
+// its paper, and so do the main functions.
 func TestLibraryExamples(t *testing.T) {
-	with := map[string]bool{}
+	main := strings.Fields(`optim.cosine optim.rsqrt loss.softmax_xent loss.sigmoid_xent loss.distil loss.contrastive
+		augment.mixup augment.rand_augment`)
+	plain := strings.Fields(`nn.Linear metrics.Mean optim.Fixed`) // of no paper
 	for _, f := range library(t) {
 		checkExamples(t, f.Name, f.Doc)
 		for _, x := range f.Declarations {
 			name := f.Name + "." + x.Name
-			with[name] = checkExamples(t, name, x.Doc) > 0
+			n := checkExamples(t, name, x.Doc)
+			if x.Kind != "module" && !slices.Contains(main, name) {
+				continue
+			}
+			if main = slices.DeleteFunc(main, func(s string) bool { return s == name }); n == 0 {
+				t.Errorf("%s shows no use", name)
+			}
+			if !slices.Contains(plain, name) && !sourced.MatchString(x.Doc) {
+				t.Errorf("%s names no paper", name)
+			}
 		}
 	}
-	for _, name := range strings.Fields(`nn.Linear nn.LayerNorm nn.Attention nn.Mlp nn.BatchNorm vit.ViT vit.Block vit.ParallelBlock
-		vit.Encoder vit.Tok vit.Map vit.TextTower optim.Sgd optim.Adam optim.AdamW optim.Adafactor optim.cosine optim.rsqrt
-		loss.softmax_xent loss.sigmoid_xent loss.distil loss.contrastive metrics.TopK metrics.Ece augment.mixup augment.rand_augment`) {
-		if !with[name] {
-			t.Errorf("%s shows no use", name)
-		}
+	if len(main) > 0 {
+		t.Errorf("the library has no %s", strings.Join(main, ", "))
 	}
 }
 

@@ -3,11 +3,13 @@ package testsuite
 import (
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"vitc/driver"
 )
@@ -158,12 +160,21 @@ func TestPaperTotals(t *testing.T) {
 	}
 }
 
-// BenchmarkDescribe22B: the aim is a fifth of a second.
-func BenchmarkDescribe22B(b *testing.B) {
-	for b.Loop() {
-		if _, err := driver.Describe(driver.NewSources(), driver.Source{File: filepath.Join(root, "examples", "vit22b.vit")}); err != nil {
-			b.Fatal(err)
+// TestDescribe22BAtOnce: `vitc describe` of the largest model takes less than a fifth of a second of
+// processor time, whatever else the machine does: the best of a few runs.
+func TestDescribe22BAtOnce(t *testing.T) {
+	const within, runs = 200 * time.Millisecond, 5
+	best := time.Hour
+	for range runs {
+		c := exec.Command("vitc", "describe", filepath.Join(root, "examples", "vit22b.vit")) // this binary, by its other name
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
 		}
+		best = min(best, c.ProcessState.UserTime()+c.ProcessState.SystemTime())
+	}
+	t.Logf("%v", best)
+	if best > within {
+		t.Errorf("took %v, more than %v", best, within)
 	}
 }
 
