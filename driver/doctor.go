@@ -18,6 +18,7 @@ type Facts struct {
 	CPU     CPUFacts      `json:"cpu"`
 	LLVM    LLVMFacts     `json:"llvm"`
 	Plugins []PluginFacts `json:"plugins"`
+	MPI     MPIFacts      `json:"mpi"`
 	Data    []FolderFact  `json:"data"`
 	Cache   FolderFact    `json:"cache"`
 	Targets []TargetFacts `json:"targets"`
@@ -64,7 +65,7 @@ type TargetFacts struct {
 
 // Examine finds the facts out.
 func Examine(ctx context.Context) Facts {
-	f := Facts{Version: ReadVersion(), CPU: cpuFacts(), LLVM: llvmFacts(ctx), Plugins: pluginFacts()}
+	f := Facts{Version: ReadVersion(), CPU: cpuFacts(), LLVM: llvmFacts(ctx), Plugins: pluginFacts(), MPI: mpiFacts()}
 	for _, dir := range data.DefaultSearch {
 		f.Data = append(f.Data, folderFact(dir))
 	}

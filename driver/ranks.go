@@ -62,6 +62,28 @@ func EachOnce(ctx context.Context, t dist.Transport, do func() error) error {
 	return do()
 }
 
+// MPIFacts says which Open MPI library is used, or where it was looked for.
+type MPIFacts struct {
+	Path   string   `json:"path,omitempty"` // "": none was found
+	From   string   `json:"from,omitempty"`
+	Looked []string `json:"looked,omitempty"`
+	Fix    string   `json:"fix,omitempty"`
+}
+
+// mpiFacts looks for the library, and does not load it.
+func mpiFacts() MPIFacts {
+	found, err := mpi.Find()
+	var none *mpi.NotFoundError
+	if errors.As(err, &none) {
+		f := MPIFacts{Fix: none.Fix()}
+		for _, l := range none.Looked {
+			f.Looked = append(f.Looked, l.Path+": "+l.Result)
+		}
+		return f
+	}
+	return MPIFacts{Path: found.Path, From: found.From}
+}
+
 // overRanks checks that a target runs over the processes of a job.
 func overRanks(t *Target) error {
 	if t.Ranks {

@@ -43,13 +43,14 @@ func TestCLI(t *testing.T) {
 		Setup:               setupScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitfor": waitFor, "idx": writeIDX, "truncate": truncate, "status": status, "flip": flip, "isa": setISA, "png": writePNG,
+			"losses": sameLosses, "killrank": killRank,
 		},
 		Condition: condition,
 	})
 }
 
 // condition adds [llvm]: native code can be compiled here; [xla]: there is XLA for the CPU; [tpu]: the TPU compiler;
-// and [tmpfs]: a script may mount small disks of its own.
+// [mpi]: there is Open MPI; and [tmpfs]: a script may mount small disks of its own.
 func condition(name string) (bool, error) {
 	switch name {
 	case "llvm":
@@ -61,6 +62,8 @@ func condition(name string) (bool, error) {
 	case "tpu":
 		_, err := pjrt.Find(pjrt.TPU)
 		return err == nil, nil
+	case "mpi":
+		return haveMPI(), nil
 	case "tmpfs":
 		return exec.Command("unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", os.TempDir()).Run() == nil, nil
 	}

@@ -15,7 +15,7 @@ func (a *app) doctor() *cobra.Command {
 		Use:   "doctor",
 		Short: "Say what this machine offers and what it lacks",
 		Long: `Doctor looks at the processor, the LLVM library that native code is compiled with, the PJRT
-plugins through which XLA does, the data folders and the cache, and says what to do where something is missing.`,
+plugins through which XLA does, Open MPI, the data folders and the cache, and says what to do where something is missing.`,
 		Example: `  vitc doctor
   vitc doctor --json | jq .llvm.path`,
 		Args: between(0, 0, "none"),
@@ -41,6 +41,11 @@ func (a *app) printFacts(f driver.Facts) {
 	a.printLLVM(f.LLVM, row)
 	for i, p := range f.Plugins {
 		a.printPlugin(map[bool]string{true: "plugins"}[i == 0], p, row)
+	}
+	if f.MPI.Path == "" {
+		row("mpi", "Open MPI: not found (%s)", f.MPI.Fix)
+	} else {
+		row("mpi", "Open MPI: %s (%s)", f.MPI.Path, f.MPI.From)
 	}
 	row("data", "fashion-subset: built in")
 	for _, d := range f.Data {

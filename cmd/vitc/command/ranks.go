@@ -122,12 +122,19 @@ func (r *rank) watch() {
 	})
 }
 
-// speak prints why the job fails: the error of this rank, after what the rank that failed has said.
+// speak prints why the job fails: the error of this rank, after what the rank that failed has said
+// if that is another.
 func (r *rank) speak(err error) int {
-	if failed := r.ended(); failed != nil && strings.Contains(failed.Err.Error(), "\n") {
-		fmt.Fprintf(r.errs, "rank %d of %d:\n%v\n", failed.Rank, r.world.Size(), failed.Err)
+	r.a.err = &r.mine
+	status := r.a.fail(err)
+	own := r.mine.String()
+	if failed := r.ended(); failed != nil {
+		if said := failed.Err.Error(); strings.Contains(said, "\n") && said != strings.TrimSpace(own) {
+			fmt.Fprintf(r.errs, "rank %d of %d:\n%s\n", failed.Rank, r.world.Size(), said)
+		}
 	}
-	return r.a.fail(err)
+	fmt.Fprint(r.errs, own)
+	return status
 }
 
 // end prints the last words and ends all processes of the job. It does so once, and does not return.
