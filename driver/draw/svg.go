@@ -147,6 +147,9 @@ func (c *canvas) cell(x, y, w, h int, fill, label string) {
 	if h < 16 {
 		size = max(h-3, 5)
 	}
+	if room := 12 * (w - 2) / (7 * max(len([]rune(label)), 1)); room < size {
+		size = max(room, 5)
+	}
 	fmt.Fprintf(&c.b, `<text x="%d" y="%d" text-anchor="middle" font-size="%d">%s</text>`+"\n", x+w/2, y+h/2+size/3, size, html.EscapeString(label))
 }
 
