@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,6 +44,15 @@ func TestFocus(t *testing.T) {
 	llvmtest.SkipWithout(t, err)
 	for _, size := range []int{518, 224} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) { checkFocus(t, folder, size) })
+	}
+}
+
+// TestFocusProgram: the program is right, whether or not its weights are here.
+func TestFocusProgram(t *testing.T) {
+	for _, side := range []int{518, 224} {
+		if out, err := exec.Command("vitc", "check", focusProgram(t, side)).CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
 	}
 }
 
