@@ -64,7 +64,10 @@ func tryPlugin(kind pjrt.Kind) error {
 func xlaRefused(err error) error {
 	var unusable *pjrt.LoadError
 	var refused *pjrt.Error
+	var few *xla.FewDevicesError
 	switch {
+	case errors.As(err, &few):
+		return &diag.Diagnostic{Code: CodePlan, Msg: few.Error(), Fix: fmt.Sprintf("--devices %d; or --target %s, which makes devices of this machine's CPU", few.Have, xlaTarget)}
 	case errors.As(err, &unusable):
 		return &diag.Diagnostic{Code: CodeNoPlugin, Msg: "the PJRT plugin cannot be used: " + firstLine(unusable.Msg), Pos: diag.Pos{File: unusable.Path}, Fix: unusable.Fix}
 	case errors.As(err, &refused):

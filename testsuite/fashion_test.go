@@ -26,7 +26,7 @@ var fashionLosses = filepath.Join("testdata", "fashion.losses")
 //
 // Seed 0 is the program's own. From its 85th step on it magnifies roundings: the interpreter itself,
 // begun from weights of which each is the next number up or down, is 1e-5 to 4e-5 away at step 96,
-// native code begun so 7e-6 to 3e-4 from native code, and XLA 4e-5 to 2e-4, by the order of sums of
+// native code begun so 7e-6 to 3e-4 from native code, and XLA 3e-5 to 2e-4, by the order of sums of
 // the plan that lays it out. A single step, from equal weights, has gradients that are as exact on
 // XLA as in native code: 2e-7 to 6e-7 from those in f64. Other seeds have no such steps: 2e-5 at
 // most. So what is past a seed's last sound step is held to 1e-3, which finds what is broken.

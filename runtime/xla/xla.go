@@ -21,8 +21,8 @@ import (
 	"vitc/runtime/pjrt"
 )
 
-// flags are options of every compile: XLA:CPU would lose NaN in max and min without.
-var flags = []pjrt.Attribute{{Name: "xla_cpu_enable_fast_min_max", Value: false}}
+// cpuFlags are options of every compile by XLA:CPU, which would lose NaN in max and min without.
+var cpuFlags = []pjrt.Attribute{{Name: "xla_cpu_enable_fast_min_max", Value: false}}
 
 // Options say where a program runs.
 type Options struct {
@@ -38,9 +38,17 @@ func typesOf(vs []*ir.Value) []ir.Type {
 	return types
 }
 
+// FewDevicesError is a program that is laid out over more devices than the plugin has.
+type FewDevicesError struct{ Need, Have int }
+
+func (e *FewDevicesError) Error() string {
+	return fmt.Sprintf("the program is for %d devices, the plugin has %d", e.Need, e.Have)
+}
+
 // machine is a codegen.Machine over a client of a plugin.
 type machine struct {
 	client *pjrt.Client
+	flags  []pjrt.Attribute // of every compile
 	mesh   ir.Mesh
 	funcs  map[string]*function
 	names  []string // of funcs, in the module's order
@@ -69,7 +77,7 @@ var errClosed = errors.New("the machine is closed")
 // Open connects to a plugin's devices and compiles every function of a program, with state and
 // accumulators of zeros. The module must be differentiated, without values of dtype real; one
 // with a mesh must be partitioned. Errors: *pjrt.NotFoundError, *pjrt.LoadError, *pjrt.Error of
-// the plugin, *stablehlo.Error.
+// the plugin, *stablehlo.Error, *FewDevicesError.
 func Open(p *ir.Program, o Options) (codegen.Machine, error) {
 	m := &machine{mesh: p.Module.Mesh, funcs: map[string]*function{}, leaves: map[string]*leaf{}}
 	if err := m.open(p.Module, o); err != nil {
@@ -82,6 +90,9 @@ func Open(p *ir.Program, o Options) (codegen.Machine, error) {
 func (m *machine) open(module *ir.Module, o Options) (err error) {
 	if m.client, err = connect(o, m.devices()); err != nil {
 		return err
+	}
+	if o.Plugin.Name == pjrt.CPU.Name {
+		m.flags = cpuFlags
 	}
 	for _, f := range module.Funcs {
 		fn, err := m.function(f)
@@ -124,7 +135,7 @@ func connect(o Options, devices int) (*pjrt.Client, error) {
 	}
 	if have := len(c.Devices()); have < devices {
 		c.Close()
-		return nil, fmt.Errorf("the program is for %d devices, the plugin has %d", devices, have)
+		return nil, &FewDevicesError{devices, have}
 	}
 	return c, nil
 }
@@ -205,7 +216,7 @@ func (m *machine) compile(f *ir.Func) (*pjrt.Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	loaded, err := m.client.Compile(text, pjrt.CompileOptions{Partitions: m.devices(), Shardy: len(m.mesh) > 0, Flags: flags})
+	loaded, err := m.client.Compile(text, pjrt.CompileOptions{Partitions: m.devices(), Shardy: len(m.mesh) > 0, Flags: m.flags})
 	if err != nil {
 		return nil, fmt.Errorf("@%s: %w", f.Name, err)
 	}
