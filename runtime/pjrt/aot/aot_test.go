@@ -112,6 +112,29 @@ func TestDied(t *testing.T) {
 	}
 }
 
+// A plugin that can be used is tried without a word; one that cannot, and one that takes its process
+// down, are errors of the same kinds as those of compiling.
+func TestTry(t *testing.T) {
+	var refused *aot.RefusedError
+	if err := aot.Try(t.Context(), &aot.Trial{Plugin: "/dev/null"}); !errors.As(err, &refused) || refused.Stage != aot.StageLoad || refused.Fix == "" {
+		t.Errorf("no plugin: %v", err)
+	}
+	if found, err := pjrt.Find(pjrt.CPU); err == nil {
+		if err := aot.Try(t.Context(), &aot.Trial{Plugin: found.Path}); err != nil {
+			t.Error(err)
+		}
+		bad := []pjrt.Attribute{{Name: "cpu_device_count", Value: "many"}}
+		if err := aot.Try(t.Context(), &aot.Trial{Plugin: found.Path, Options: bad}); !errors.As(err, &refused) || refused.Stage != aot.StageConnect {
+			t.Errorf("an option of the wrong type: %v", err)
+		}
+	}
+	t.Setenv(envDie, "exit")
+	var died *aot.DiedError
+	if err := aot.Try(t.Context(), &aot.Trial{Plugin: "p.so"}); !errors.As(err, &died) || died.Plugin != "p.so" || !strings.HasSuffix(died.Words, "line 29") {
+		t.Errorf("a plugin that dies: %v", err)
+	}
+}
+
 func TestCancelled(t *testing.T) {
 	t.Setenv(envDie, "hang")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 200*time.Millisecond, errors.New("enough"))
