@@ -55,8 +55,12 @@ PROGRAMS = {
     "no_biases": (TINY.format(more=", block: vit.Block(qkv_bias: false, out_bias: false, mlp_bias: false, norm_bias: false)"), 32),
     "sincos": (TINY.format(more=", position: vit.SinCos2d, representation: 20"), 32),
     "dinov2": (TINY.format(more=", pool: vit.Tok, block: vit.Block(act: nn.gelu_erf, layer_scale: 1e-5)"), 32),
+    "class_token_mean": (TINY.format(more=", pool: vit.Gap(class_token: true), pooled_norm: true"), 32),
+    "map_erf": (TINY.format(more=", pool: vit.Map(act: nn.gelu_erf)"), 32),
+    "dinov2_head": (TINY.format(more=", pool: vit.Tok, head_mean: true, block: vit.Block(act: nn.gelu_erf, layer_scale: 1e-5)"), 32),
     "hybrid": (HYBRID.format(stages="[2, 1]", norm="", more=""), 64),
-    "hybrid_batch_norm": (HYBRID.format(stages="[1, 2]", norm=", norm: nn.BatchNorm", more=", pool: vit.Tok"), 64),
+    "hybrid_batch_norm": (HYBRID.format(stages="[1, 2]", norm=", norm: nn.BatchNorm, conv: nn.Conv", more=", pool: vit.Tok"), 64),
+    "hybrid_flax": (HYBRID.format(stages="[1]", norm=", norm: nn.GroupNorm(eps: 1e-6), conv: nn.Conv(standardise: true, eps: 0.0, deviation_eps: 1e-5)", more=""), 64),
 }
 
 
