@@ -16,7 +16,8 @@ import (
 //     and stacked. What the backward body needs of the forward turn is, by a minimum cut over
 //     bytes, stacked by the forward scan or computed again (see cut.go and remat.go).
 //  4. A softmax, and a product with one, is pulled back as a whole (see softmax.go).
-//  5. stop becomes its operand.
+//  5. Outside of loops the backward pass computes again what the plan says (see remat_outside.go).
+//  6. stop becomes its operand.
 //
 // Gradient ops carry the position of the op they belong to.
 func autodiff(m *ir.Module, ctx *Context) {
@@ -55,6 +56,7 @@ func expandGrad(r *ir.Region, at int, soft map[*ir.Value]*softmax, k *keeper) {
 	t := &tape{b: b, active: active, cot: map[*ir.Value]*ir.Value{}, soft: soft, keep: k, turns: 1}
 	t.add(loss, ir.Literal(loss.Type.DType, 1))
 	t.backward(before)
+	t.outside(before)
 	replaced := map[*ir.Value]*ir.Value{}
 	b.Pos = grad.Pos
 	for i, v := range by {

@@ -233,3 +233,18 @@ func ofSums(v *ir.Value) bool {
 	}
 	return look(state{v, false})
 }
+
+// dropFences takes fences out of a region: to code that is made kernel by kernel they say nothing.
+func dropFences(r *ir.Region) {
+	through := map[*ir.Value]*ir.Value{}
+	r.Ops = slices.DeleteFunc(r.Ops, func(op *ir.Op) bool {
+		if op.Row.Name != "fence" {
+			return false
+		}
+		for i, x := range op.In {
+			through[op.Out[i]] = x
+		}
+		return true
+	})
+	r.Replace(through)
+}

@@ -8,6 +8,7 @@ import (
 
 // fuse groups the ops of every region into kernels.
 //
+//  0. Fences go: kernels are what they are for.
 //  1. Broadcasts and iotas are copied to each of their users, so that none is stored for being
 //     shared.
 //  2. Each op starts as a group of its own. Two groups may be merged where the union is one
@@ -32,6 +33,7 @@ func fuseRegion(r *ir.Region) {
 			fuseRegion(op.Body)
 		}
 	}
+	dropFences(r)
 	spreadSources(r)
 	f := newFuser(r)
 	f.epilogues()

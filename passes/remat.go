@@ -10,7 +10,7 @@ import "vitc/ir"
 //	all   products too: what entered the turn and statistics are enough
 //	fit   as all, but for the products worth most that memory can hold (see fit.go)
 //
-// A statistic is a sum far smaller than what it sums: layer norm's moments, a softmax's
+// That is of loops; outside of them see remat_outside.go. A statistic is a sum far smaller than what it sums: layer norm's moments, a softmax's
 // log-sum-exp. It costs next to nothing to keep, and a pass over memory to have again.
 type keeper struct {
 	footprint

@@ -46,11 +46,14 @@ func TestPoliciesKeepGradients(t *testing.T) {
 		want := evaluate(t, withPolicy(t, p.Grad, passes.Config{}), args, interp.Options{Exact: true})
 		policy := rapid.SampledFrom(policies).Draw(t, "policy")
 		room := rapid.Float64Range(0, 20000).Draw(t, "room")
-		got := evaluate(t, withPolicy(t, p.Grad, passes.Config{Plan: rematPlan(policy, room)}), args, interp.Options{Exact: true})
-		for i, w := range want {
-			for k, x := range w.F {
-				if g := got[i].F[k]; !(math.Abs(g-x) <= 1e-9*max(1, math.Abs(x))) && !(math.IsNaN(g) && math.IsNaN(x)) {
-					t.Fatalf("%s: result %d [%d] is %g, was %g\n%s", policy, i+1, k, g, x, p.Grad)
+		m := withPolicy(t, p.Grad, passes.Config{Plan: rematPlan(policy, room)})
+		for _, m := range []*ir.Module{m, through(t, m, "precision", "fuse", "memory")} {
+			got := evaluate(t, m, args, interp.Options{Exact: true})
+			for i, w := range want {
+				for k, x := range w.F {
+					if g := got[i].F[k]; !(math.Abs(g-x) <= 1e-9*max(1, math.Abs(x))) && !(math.IsNaN(g) && math.IsNaN(x)) {
+						t.Fatalf("%s: result %d [%d] is %g, was %g\n%s", policy, i+1, k, g, x, m)
+					}
 				}
 			}
 		}

@@ -36,6 +36,11 @@ func Plan(text string) (*ir.Plan, error) {
 			}
 			continue
 		}
+		if remat, ok := strings.CutPrefix(l, "remat "); ok {
+			path, policy, _ := strings.Cut(remat, ": ")
+			p.Remat = append(p.Remat, ir.RematLine{Path: path, Policy: ir.RematPolicy(policy)})
+			continue
+		}
 		axis, over, ok := strings.Cut(l, ":")
 		if !ok {
 			return nil, fmt.Errorf("line %q is neither mesh .. nor axis: mesh axes", l)
