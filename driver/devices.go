@@ -32,7 +32,7 @@ func onDevices(p *ir.Program, q Source) (diag.List, error) {
 		return nil, nil
 	case p.Train.Batch%devices != 0:
 		return nil, &UsageError{&diag.Diagnostic{Code: CodeUneven, Msg: "`batch` cannot be split evenly", Pos: p.Train.Pos,
-			Label: fmt.Sprintf("%d examples over %d devices", p.Train.Batch, devices), Fix: fmt.Sprintf("a batch that %d divides, or other %s", devices, map[bool]string{true: "mpirun -n", false: "--devices"}[q.Ranks])}}
+			Label: fmt.Sprintf("%d examples over %d devices", p.Train.Batch, devices), Fix: fmt.Sprintf("a batch that %d divides, or other %s", devices, map[bool]string{true: "ranks", false: "--devices"}[q.Ranks])}}
 	}
 	p.Plan = defaultPlan
 	p.Plans = append(p.Plans, dataParallel(devices))

@@ -8,12 +8,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"vitc/codegen/llvm/llvmtest"
+	"vitc/codegen/llvm/toolchain"
+	"vitc/driver"
 	"vitc/runtime/dist/mpi"
 )
 
@@ -51,8 +56,17 @@ func sameLosses(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func readLosses(ts *testscript.TestScript, name string) map[int]float64 {
-	f, err := os.Open(ts.MkAbs(name))
+	all, err := measuredLosses(ts.MkAbs(name))
 	ts.Check(err)
+	return all
+}
+
+// measuredLosses reads the losses by step of a file of metrics.
+func measuredLosses(path string) (map[int]float64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
 	defer f.Close()
 	all := map[int]float64{}
 	for lines := bufio.NewScanner(f); lines.Scan(); {
@@ -60,12 +74,14 @@ func readLosses(ts *testscript.TestScript, name string) map[int]float64 {
 			Step int
 			Loss *float64
 		}
-		ts.Check(json.Unmarshal(lines.Bytes(), &line))
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
 		if line.Loss != nil {
 			all[line.Step] = *line.Loss
 		}
 	}
-	return all
+	return all, nil
 }
 
 // killRank kills the process of the script's folder that is a rank of a job: killrank N.
@@ -88,4 +104,65 @@ func killRank(ts *testscript.TestScript, _ bool, args []string) {
 		return
 	}
 	ts.Fatalf("there is no rank %s", args[0])
+}
+
+// ranksOf are the plans of examples/fashion.vit, which are for eight devices, for four.
+var ranksOf = strings.NewReplacer("cpu(8)", "cpu(4)", "(data: 8)", "(data: 4)", "(model: 4, half: 2)", "(model: 2, half: 2)",
+	"(data: 2, keep: 2, model: 2)", "(data: 1, keep: 2, model: 2)")
+
+// Four processes train fashion.vit as one device does, under every plan; sharing examples alone
+// changes no bit.
+func TestFashionOnRanks(t *testing.T) {
+	_, err := toolchain.Find()
+	llvmtest.SkipWithout(t, err)
+	if !haveMPI() {
+		t.Skip("there is no Open MPI")
+	}
+	dir := t.TempDir()
+	text, err := os.ReadFile(filepath.Join(root, "examples", "fashion.vit"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "fashion.vit")
+	if err := os.WriteFile(program, []byte(ranksOf.Replace(string(text))), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	steps := deviceSteps(t)
+	if got, want := ranksLosses(t, program, "dp", steps), trained(t, "cpu", steps, driver.Source{Devices: 1}).losses; !slices.Equal(got, want) {
+		t.Errorf("dp: losses are %v\n on one device %v", got, want)
+	}
+	one := trained(t, "cpu", steps, driver.Source{}).losses
+	for _, plan := range []string{"fsdp", "tp", "mixed"} {
+		closeLosses(t, plan+" on four ranks", one, ranksLosses(t, program, plan, steps))
+	}
+}
+
+// ranksLosses trains on four processes under a plan, as trained does on one.
+func ranksLosses(t *testing.T, program, plan string, steps int) []float64 {
+	t.Helper()
+	dir := t.TempDir()
+	vitc := filepath.Join(dir, "vitc") // by which name the test binary is vitc
+	self, err := os.Executable()
+	if err == nil {
+		err = os.Symlink(self, vitc)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "metrics.jsonl")
+	c := exec.Command("mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "4", vitc, "run", program, "--dist", "mpi", "--plan", plan,
+		"--steps", strconv.Itoa(steps), "--seed", fmt.Sprint(soundSeed), "--out", filepath.Join(dir, "out"), "--metrics", file)
+	c.Env = append(os.Environ(), "XDG_CACHE_HOME="+sharedCache)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", plan, err, out)
+	}
+	all, err := measuredLosses(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := make([]float64, steps)
+	for i := range list {
+		list[i] = float64(float32(all[i+1])) // the file has no more digits than an f32
+	}
+	return list
 }

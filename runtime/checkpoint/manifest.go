@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -160,6 +161,9 @@ func openShards(path string, m *manifest, verified bool) (s *shards, err error) 
 
 func openShard(path string, shard Shard, verified bool) (*safetensors.File, error) {
 	f, err := safetensors.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, damaged(path, "a shard of the checkpoint", "no such file") // and not: no checkpoint
+	}
 	if err != nil {
 		return nil, err
 	}

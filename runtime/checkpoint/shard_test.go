@@ -2,7 +2,9 @@ package checkpoint
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -218,6 +220,9 @@ func TestDamagedShards(t *testing.T) {
 				t.Fatal(err)
 			}
 			check(file, "missing")
+			if _, err := Load(path); errors.Is(err, fs.ErrNotExist) {
+				t.Error("a checkpoint that lacks a shard counts as none: a run would start afresh")
+			}
 		}
 		write(good)
 	}
