@@ -13,14 +13,14 @@ import (
 const collectives = `ir partitioned mesh(x:2, y:4)
 func @f(%a: f32[n:4, m:8]{n@(y, x)} input="a", %b: f32[n:2, m:8]{n@(y, x)} input="b") -> (
     i32[]{?x, ?y} output="o0", f32[n:8, m:8]{n@y, ?x} output="o1", f32[n:4, m:8]{?x, ?y} output="o2", f32[n:2, m:8]{?x, ?y} output="o3",
-    f32[n:4, m:8]{?x, ?y} output="o4", f32[n:4, m:8]{?y} output="o5", f32[n:4, m:2]{?x, ?y} output="o6",
+    f32[n:4, m:8]{?x, ?y} output="o4", f32[n:4, m:8]{?x, ?y} output="o5", f32[n:4, m:2]{?x, ?y} output="o6",
     f32[n:16, m:2]{?x, ?y} output="o7", f32[n:4, m:8]{?x, ?y} output="o8", f32[n:4, m:8]{?x, ?y} output="o9") {
   %o0: i32[]{?x, ?y} = axis_index over=(y, x)
   %o1: f32[n:8, m:8]{n@y, ?x} = all_gather %a dim=0 over=x
   %o2: f32[n:4, m:8]{?x, ?y} = permute %a over=(x, y) step=-3
   %o3: f32[n:2, m:8]{?x, ?y} = block %a dim=0 over=x step=5
   %o4: f32[n:4, m:8]{?x, ?y} = put %a, %b dim=0 over=x step=1
-  %o5: f32[n:4, m:8]{?y} = all_reduce %a over=x kind=max
+  %o5: f32[n:4, m:8]{?x, ?y} = all_reduce %a over=x kind=max
   %o6: f32[n:4, m:2]{?x, ?y} = reduce_scatter %a dim=1 over=y
   %o7: f32[n:16, m:2]{?x, ?y} = all_to_all %a dim=0 to=1 over=y
   %o8: f32[n:4, m:8]{?x, ?y} = scan length=3 carry(%c=%o2) {
