@@ -60,7 +60,7 @@ PROGRAMS = {
     "dinov2_head": (TINY.format(more=", pool: vit.Tok, head_mean: true, block: vit.Block(act: nn.gelu_erf, layer_scale: 1e-5)"), 32),
     "hybrid": (HYBRID.format(stages="[2, 1]", norm="", more=""), 64),
     "hybrid_batch_norm": (HYBRID.format(stages="[1, 2]", norm=", norm: nn.BatchNorm, conv: nn.Conv", more=", pool: vit.Tok"), 64),
-    "hybrid_flax": (HYBRID.format(stages="[1]", norm=", norm: nn.GroupNorm(eps: 1e-6), conv: nn.Conv(standardise: true, eps: 0.0, deviation_eps: 1e-5)", more=""), 64),
+    "hybrid_timm": (HYBRID.format(stages="[1]", norm=", norm: nn.GroupNorm, conv: nn.Conv(standardise: true)", more=""), 64),
 }
 
 
