@@ -40,7 +40,7 @@ type Row struct {
 	// to be told by an operand where its block begins.
 	Counts func(op *Op) []int
 	// Lies gives the sharding of a collective's result from its operand's type, along those axes of
-	// Over that have a global meaning on both sides.
+	// Over that have a global meaning on both sides. Every collective row has one.
 	Lies func(op *Op, t Type, over []string) (Type, error)
 	// Flops an element of the result costs, 2 a multiply-add.
 	Flops int

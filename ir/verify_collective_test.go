@@ -5,6 +5,11 @@ import "testing"
 // TestVerifyCollectives: collectives are held against the shardings that they claim, over the mesh
 // (x:2, y:2).
 func TestVerifyCollectives(t *testing.T) {
+	for _, r := range Rows() {
+		if (r.Class == Collective) != (r.Lies != nil) {
+			t.Errorf("row %s: how do its results lie?", r.Name)
+		}
+	}
 	for _, c := range []meshCase{
 		{"", "%a: f32[b:4]{b@x}", "%y: f32[b:8] = all_gather %a dim=0 over=x", ""},
 		{"", "%a: f32[b:4]{b@x}", "%y: f32[b:8] = all_gather %a dim=0 over=y", "joins blocks of f32[b:4]{b@x} along b over [y], and b is cut along [x]"},
