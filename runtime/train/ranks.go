@@ -47,8 +47,7 @@ func (r *Run) interrupted(ctx context.Context) error {
 // rankError says that another process of the job has failed, and what is left of its work.
 func (r *Run) rankError(err error) error {
 	var abort *dist.AbortError
-	var said *diag.Diagnostic
-	if !errors.As(err, &abort) || errors.As(err, &said) {
+	if !errors.As(err, &abort) {
 		return err
 	}
 	return &diag.Diagnostic{Code: CodeRank, Msg: abort.Error(), Notes: []diag.Note{r.lastGood()}}
