@@ -16,10 +16,12 @@ func priced(p *ir.Plan) *cost.Model {
 }
 
 // Routes of equal traffic are told apart by what they leave to memory, a millionth of that time, and
-// then by their moves.
+// then by their moves. Along the leading dim blocks lie one behind the other; along others they lie
+// in pieces, which compilers put in order in a further pass.
 const (
 	perMove   = 1e-18
 	forMemory = 1e-6
+	inPieces  = 2
 )
 
 // moving is the time of a move that leaves some bytes, but for the latency of links: small moves
@@ -29,5 +31,9 @@ func (r *router) moving(m move, result float64) float64 {
 	if moved == 0 {
 		return 0
 	}
-	return moved/r.model.Rate(m.over) + forMemory*r.model.Pass(result) + perMove
+	memory := r.model.Pass(result)
+	if m.dim > 0 {
+		memory *= inPieces
+	}
+	return moved/r.model.Rate(m.over) + forMemory*memory + perMove
 }
