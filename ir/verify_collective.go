@@ -5,7 +5,7 @@ import "fmt"
 // verifyCollective: axes and sizes fit the mesh, and the result lies as the row says, padding
 // included.
 func verifyCollective(m *Module, op *Op) error {
-	if err := verifyGroup(m, op); err != nil || op.Row.Lies == nil {
+	if err := CheckCollective(m.Mesh, op); err != nil || op.Row.Lies == nil {
 		return err
 	}
 	return verifyLies(m, op, Over(op.Attrs))

@@ -55,6 +55,7 @@ func TestVerifyCollectives(t *testing.T) {
 		{"", "%a: f32[b:4]{b@x}", "%y: f32[b:2]{b@x} = block %a dim=0 over=x step=0", "once more"},
 		{"", "%a: f32[b:4], %c: f32[b:2]", "%y: f32[b:4]{?x} = put %a, %c dim=0 over=x step=0", ""},
 		{"", "%a: f32[b:4], %c: f32[b:2]", "%y: f32[b:4] = put %a, %c dim=0 over=x step=0", "gives f32[b:4]{?x}, not f32[b:4]"},
+		{"", "%a: f32[b:4], %c: f32[b:4]", "%y: f32[b:4]{?x} = put %a, %c dim=0 over=x step=0", "gives no f32[b:4]"},
 		{"", "%a: f32[b:4]", "%y: i32[]{?x} = axis_index over=x", ""},
 		{"", "%a: f32[b:4]", "%y: i32[] = axis_index over=x", "gives i32[]{?x}, not i32[]"},
 

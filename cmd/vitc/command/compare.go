@@ -74,7 +74,7 @@ func estimatesKept(again bool) string {
 
 func (a *app) printCompared(rows []driver.Compared) {
 	t := table{right: []bool{false, true, true, true, true, true, true, true}}
-	t.row("variant", "step", "MFU", "by HBM", "MFU", "exposed", "of memory", "longer by")
+	t.row("variant", "step", "MFU", "by HBM", "MFU", "exposed", "memory", "longer by")
 	for k, r := range rows {
 		if r.Failed != "" {
 			t.row(r.Variant, "-", "-", "-", "-", "-", "-", "-")
