@@ -41,6 +41,7 @@ oracle: build ## compare with other implementations; PYTHON has what oracle/READ
 	JAX_PLATFORMS=cpu $(JAXPYTHON) oracle/flax_family.py testsuite/testdata/family --check
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; set -ex; \
 	  $(PYTHON) oracle/family.py $$folder; \
+	  JAX_PLATFORMS=cpu $(JAXPYTHON) oracle/flax_family.py $$folder; \
 	  VITC_FAMILY=$$folder $(GO) test ./testsuite -run TestFamily -count 1 -v; \
 	  $(PYTHON) oracle/focus.py $$folder $(FOCUS); \
 	  VITC_FOCUS=$$folder $(GO) test ./testsuite -run TestFocus -count 1 -v
