@@ -32,7 +32,7 @@ wrong; 70 an error of vitc itself; 130 interrupted.`,
 		commands []*cobra.Command
 	}{
 		{"train", []*cobra.Command{a.run(), a.predict(), a.check(), a.fmt(), a.build(), a.onnx(), a.importWeights(), a.exportWeights()}},
-		{"look", []*cobra.Command{a.describe(), a.why(), a.report(), a.compare(), a.doc(), a.dump(), a.draw(), a.opt(), a.bench()}},
+		{"look", []*cobra.Command{a.describe(), a.why(), a.plan(), a.report(), a.compare(), a.doc(), a.dump(), a.draw(), a.opt(), a.bench()}},
 		{"this", []*cobra.Command{a.doctor(), a.version(), a.completion()}},
 	} {
 		for _, c := range group.commands {
