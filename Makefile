@@ -10,7 +10,7 @@ SHELL  := /bin/bash
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build run setup xla test oracle effects lint fuzz-short clean help
+.PHONY: build run setup xla test devices oracle effects lint fuzz-short clean help
 
 help: ## say what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ run: build setup ## train FILE (examples/fashion.vit), then evaluate it
 
 test: setup ## run all tests; without LLVM those of native code are skipped
 	$(GO) test -timeout 20m ./...
+
+devices: setup ## train fashion.vit for 100 steps on 8 virtual devices by every plan, natively and through XLA, and compare with one
+	VITC_DEVICES_STEPS=100 $(GO) test ./testsuite -run 'TestFashionOn' -count 1 -v
 
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted; fix: gofmt -w ."; exit 1; fi
