@@ -51,22 +51,10 @@ type Written struct {
 // last few. It returns the manifest's path.
 func (s *Store) Commit(info Info, list []Written) (string, error) {
 	path := filepath.Join(s.dir, manifestName(info.Step))
-	meta, err := info.metadata()
+	m, err := s.gathered(info, list)
 	if err != nil {
 		return "", err
 	}
-	m := &manifest{Metadata: meta}
-	known := map[string]bool{}
-	for _, w := range list {
-		m.Shards = append(m.Shards, w.Shard)
-		for _, t := range w.Tensors {
-			if !known[t.Name] {
-				known[t.Name] = true
-				m.Tensors = append(m.Tensors, t)
-			}
-		}
-	}
-	slices.SortFunc(m.Tensors, func(a, b whole) int { return cmp.Compare(a.Name, b.Name) })
 	opened, err := openShards(path, m, false)
 	if err != nil {
 		return "", err
@@ -86,6 +74,31 @@ func (s *Store) Commit(info Info, list []Written) (string, error) {
 		return "", err
 	}
 	return path, s.prune()
+}
+
+// gathered is the manifest of shards.
+func (s *Store) gathered(info Info, list []Written) (*manifest, error) {
+	meta, err := info.metadata()
+	if err != nil {
+		return nil, err
+	}
+	m := &manifest{Metadata: meta}
+	known := map[string]bool{}
+	for _, w := range list {
+		if _, err := os.Stat(filepath.Join(s.dir, w.File)); err != nil {
+			return nil, &fault.Error{Where: filepath.Join(s.dir, w.File), Msg: "a shard that was written is not here", Err: fault.Cause(err),
+				Fix: "give the run a folder that all its machines share"}
+		}
+		m.Shards = append(m.Shards, w.Shard)
+		for _, t := range w.Tensors {
+			if !known[t.Name] {
+				known[t.Name] = true
+				m.Tensors = append(m.Tensors, t)
+			}
+		}
+	}
+	slices.SortFunc(m.Tensors, func(a, b whole) int { return cmp.Compare(a.Name, b.Name) })
+	return m, nil
 }
 
 func manifestName(step int64) string {

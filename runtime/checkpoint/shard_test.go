@@ -304,6 +304,21 @@ func TestHostileManifests(t *testing.T) {
 	}
 }
 
+// A shard that another machine wrote to a folder of its own is missed before anything is promised.
+func TestCommitWithoutAShard(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir, 0, 1)
+	w, err := WriteShard(t.TempDir(), info(1), 0, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Commit(info(1), []Written{w})
+	fails(t, err, "a shard that was written is not here", "a folder that all its machines share")
+	if got := names(t, dir); got != "" {
+		t.Errorf("left %s", got)
+	}
+}
+
 func TestNoSuchBlock(t *testing.T) {
 	c, err := Load(pair(t, openStore(t, t.TempDir(), 0, 1), 1))
 	if err != nil {
