@@ -85,10 +85,10 @@ func (r *rank) leave(err error) error {
 		}
 		err = closed
 	}
-	switch ended := r.ended(); {
-	case r.world.Rank() == 0:
+	switch {
+	case r.speaks():
 		r.end(func() int { return r.speak(err) })
-	case ended == nil:
+	case r.ended() == nil:
 		r.a.fail(err)
 		r.world.Abort(errors.New(strings.TrimSpace(r.mine.String())))
 	}
@@ -104,12 +104,21 @@ func (r *rank) ended() *dist.AbortError {
 	return e
 }
 
+// speaks reports whether this rank tells how the job ends: rank 0, or the next one once that has died.
+func (r *rank) speaks() bool {
+	var died *mpi.DiedError
+	if failed := r.ended(); failed != nil && failed.Rank == 0 && errors.As(failed, &died) {
+		return r.world.Rank() == 1
+	}
+	return r.world.Rank() == 0
+}
+
 // watch ends the job soon after a rank has failed, whatever this one is at: it may be long before it
 // next hears from the others.
 func (r *rank) watch() {
 	<-r.world.Aborted()
 	failed := r.ended()
-	if speaker := map[bool]int{true: 1}[failed.Rank == 0]; r.world.Rank() != speaker || failed.Rank == r.world.Rank() {
+	if !r.speaks() || failed.Rank == r.world.Rank() {
 		return
 	}
 	time.Sleep(untilNoticed)
