@@ -57,7 +57,8 @@ continues from the last checkpoint as if nothing had happened, to the bit.`,
 		Example: `  vitc run examples/fashion.vit
   vitc run model.vit --steps 200 --seed 1 --metrics metrics.jsonl
   vitc run model.vit --out runs/big --resume
-  vitc run fashion.vitb --threads 4`,
+  vitc run fashion.vitb --threads 4
+  mpirun -n 4 vitc run model.vit --dist mpi --plan fsdp`,
 		Args:              between(1, 2, "a file and, where it has several, the name of a train block"),
 		ValidArgsFunction: vitFiles,
 		RunE: func(c *cobra.Command, args []string) error {
