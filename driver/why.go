@@ -56,8 +56,9 @@ type WhyDim struct {
 	Because []string `json:"because"`
 }
 
-// WhyMove is one collective on a value. Seconds are those of the links by the cost model, each
-// time; whether the core waits for them is the schedule's to say.
+// WhyMove is one collective on a value. Seconds are those of the links by the cost model, each time;
+// of them the core waits for Exposed on average, as the model schedules the step before passes for a
+// target hide more; a wait for several in a row counts at the last of them.
 type WhyMove struct {
 	Collective string   `json:"collective"`
 	Dim        string   `json:"dim,omitempty"` // of all_gather, reduce_scatter and all_to_all
@@ -69,6 +70,7 @@ type WhyMove struct {
 	Times      int      `json:"times"` // a step
 	Bytes      float64  `json:"bytes"` // across a device's busiest link, each time
 	Seconds    float64  `json:"seconds"`
+	Exposed    float64  `json:"exposed_s"`
 }
 
 // Explain derives a tensor of a program's step.
@@ -102,12 +104,13 @@ type explainer struct {
 	plan    *ir.Plan
 	d       *passes.Derivation
 	remat   []passes.Remat
-	turns   map[*ir.Value]int // of the loops around each value
-	order   []*ir.Value       // all values, as they are computed
+	waits   map[string][]float64 // of the collectives of a place, in order: what the core waits for, each
+	turns   map[*ir.Value]int    // of the loops around each value
+	order   []*ir.Value          // all values, as they are computed
 	names   map[*ir.Value]string
 }
 
-// propagate takes the step through the passes up to propagation.
+// propagate takes the step through the passes up to partitioning.
 func (x *explainer) propagate() error {
 	step, _ := described(x.program.Module)
 	m := &ir.Module{Phase: x.program.Module.Phase, Funcs: []*ir.Func{step}}
@@ -115,7 +118,10 @@ func (x *explainer) propagate() error {
 	o.Config.Why = func(d *passes.Derivation) { x.d = d }
 	o.Config.Remat = func(r passes.Remat) { x.remat = append(x.remat, r) }
 	names := passes.Pipeline(xlaTarget)
-	if err := runPasses(m, names[:slices.Index(names, "propagate")+1], o); err != nil {
+	if err := runPasses(m, names[:slices.Index(names, "partition")+1], o); err != nil {
+		return err
+	}
+	if err := x.schedule(m); err != nil {
 		return err
 	}
 	x.turns, x.names = map[*ir.Value]int{}, map[*ir.Value]string{}

@@ -124,7 +124,7 @@ func (s *scope) reshard(v, x *ir.Value, want *ir.Sharding) *ir.Value {
 	if x.Type.Shard.Equal(want) {
 		return x
 	}
-	s.p.why.moved(s, v, x.Type.Shard, want)
+	s.p.why.moved(s, v, x, want)
 	return s.emit(&ir.Op{Row: ir.Lookup("reshard"), In: []*ir.Value{x}, Pos: s.posOf(x)}, x.Name, x.Type.Sharded(want))
 }
 

@@ -2,6 +2,7 @@ package passes
 
 import (
 	"vitc/ir"
+	"vitc/ir/diag"
 )
 
 // Derivation says of one function why its values lie as they do: what propagate was told of each
@@ -39,7 +40,8 @@ type Lost struct {
 type Moved struct {
 	Value    *ir.Value
 	From, To *ir.Sharding
-	For      *ir.Op // that needs it so; nil: the function's or a loop's result
+	For      *ir.Op    // that needs it so; nil: the function's or a loop's result
+	Pos      *diag.Loc // of the reshard, and of the collectives that it becomes
 	Steps    []MoveStep
 	Times    int // a call of the function: turns of the loops around
 }
@@ -100,11 +102,12 @@ func (d *Derivation) missed(v *ir.Value, dim int, c Cause, reason string) {
 }
 
 // moved remembers a reshard.
-func (d *Derivation) moved(s *scope, v *ir.Value, from, to *ir.Sharding) {
+func (d *Derivation) moved(s *scope, v, x *ir.Value, to *ir.Sharding) {
 	if d == nil {
 		return
 	}
-	m := Moved{Value: v, From: from, To: to, For: s.asker, Times: s.turns}
+	from := x.Type.Shard
+	m := Moved{Value: v, From: from, To: to, For: s.asker, Pos: s.posOf(x), Times: s.turns}
 	model := s.p.routes.model
 	for _, x := range s.p.routes.route(v.Type, from, to).moves {
 		moved, _ := model.Traffic(x.row, x.bytes, x.over)

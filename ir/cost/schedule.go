@@ -1,6 +1,8 @@
 package cost
 
 import (
+	"slices"
+
 	"vitc/ir"
 	"vitc/ir/topology"
 )
@@ -19,15 +21,19 @@ type Timeline struct {
 // shorter than what it asks of a link. A loop goes on as in its second turn, which finds what the
 // first has left on its way.
 func (m *Model) Schedule(r *ir.Region) Timeline {
+	t, _ := m.Waits(r)
+	return t
+}
+
+// Waits is Schedule with what the core waits for: the seconds for each transfer, in all turns of the
+// loops around it. Where a turn is as long as its links need, no single one is to blame.
+func (m *Model) Waits(r *ir.Region) (Timeline, map[*ir.Op]float64) {
 	s := m.schedule()
 	s.run(r, nil)
-	end := s.now
-	for _, v := range r.Yield {
-		end = max(end, s.ready[v])
-	}
-	s.Exposed += end - s.now
-	s.Step = end
-	return s.Timeline
+	at, behind := s.latest(r.Yield)
+	s.wait(at, behind)
+	s.Step = s.now
+	return s.Timeline, s.waits
 }
 
 // schedule is one run of a region under way.
@@ -38,47 +44,62 @@ type schedule struct {
 	ready map[*ir.Value]float64     // when a value is there; at 0 where it is not in the map
 	busy  map[topology.Lane]float64 // until when
 	work  map[topology.Lane]float64 // what it is used for, all together
+
+	behind map[*ir.Value]*ir.Op // the transfer that a value had to wait for last
+	waits  map[*ir.Op]float64
 }
 
 func (m *Model) schedule() *schedule {
-	return &schedule{m: m, ready: map[*ir.Value]float64{}, busy: map[topology.Lane]float64{}, work: map[topology.Lane]float64{}}
+	return &schedule{m: m, ready: map[*ir.Value]float64{}, busy: map[topology.Lane]float64{}, work: map[topology.Lane]float64{},
+		behind: map[*ir.Value]*ir.Op{}, waits: map[*ir.Op]float64{}}
 }
 
 // run goes through the ops of a region; the results of those in ahead are there already.
 func (s *schedule) run(r *ir.Region, ahead map[*ir.Op]bool) {
 	s.m.Each(r, func(op *ir.Op, cost Seconds) {
-		at := 0.0
-		for _, v := range op.In {
-			at = max(at, s.ready[v])
-		}
+		at, behind := s.latest(op.In)
 		switch {
 		case ahead[op]:
 			s.ahead(op, cost.Link)
 			return
 		case cost.Link > 0 && op.Body == nil:
-			at = s.transfer(op, at, cost.Link)
+			at, behind = s.transfer(op, at, cost.Link), op
 		case op.Row.Name == "scan":
-			s.wait(at)
+			s.wait(at, behind)
 			s.loop(op)
 			return
 		case cost.Core > 0:
-			s.wait(at)
+			s.wait(at, behind)
 			s.now += cost.Core
 			s.Core += cost.Core
-			at = s.now
+			at, behind = s.now, nil
 		}
 		for _, v := range op.Out {
-			s.ready[v] = at
+			s.ready[v], s.behind[v] = at, behind
 		}
 	})
 }
 
-// wait lets the core stand still until a time.
-func (s *schedule) wait(until float64) {
-	if until > s.now {
-		s.Exposed += until - s.now
-		s.now = until
+// latest is when the last of some values is there, and the transfer that it waited for.
+func (s *schedule) latest(values []*ir.Value) (at float64, behind *ir.Op) {
+	for _, v := range values {
+		if s.ready[v] > at {
+			at, behind = s.ready[v], s.behind[v]
+		}
 	}
+	return at, behind
+}
+
+// wait lets the core stand still until a time, for a transfer if there is one to blame.
+func (s *schedule) wait(until float64, behind *ir.Op) {
+	if until <= s.now {
+		return
+	}
+	s.Exposed += until - s.now
+	if behind != nil {
+		s.waits[behind] += until - s.now
+	}
+	s.now = until
 }
 
 // transfer queues a collective for its links, and gives when it ends.
@@ -113,17 +134,17 @@ func (s *schedule) loop(op *ir.Op) {
 	s.Core += first.Core + left*second.Core
 	s.Links += first.Links + left*second.Links
 	s.Exposed += first.Exposed + left*second.Exposed
+	for x, seconds := range first.waits {
+		s.waits[x] += seconds
+	}
+	for x, seconds := range second.waits {
+		s.waits[x] += left * seconds
+	}
 	for l, until := range second.busy {
 		s.busy[l] = s.now + max(0, until-second.now)
 	}
-	for i, v := range op.Out {
-		late := 0.0
-		if i < len(op.Body.Yield) {
-			late = second.ready[op.Body.Yield[i]] - second.now
-		} else {
-			late = second.ready[op.Body.Stack[i-len(op.Body.Yield)]] - second.now
-		}
-		s.ready[v] = s.now + max(0, late)
+	for i, v := range append(slices.Clone(op.Body.Yield), op.Body.Stack...) {
+		s.ready[op.Out[i]], s.behind[op.Out[i]] = s.now+max(0, second.ready[v]-second.now), second.behind[v]
 	}
 }
 
@@ -136,7 +157,7 @@ func (s *schedule) turn(op *ir.Op, before *schedule, ahead map[*ir.Op]bool) *sch
 			t.busy[l] = max(0, until-before.now)
 		}
 		for i, y := range op.Body.Yield {
-			t.ready[op.Body.Params[i]] = max(0, before.ready[y]-before.now)
+			t.ready[op.Body.Params[i]], t.behind[op.Body.Params[i]] = max(0, before.ready[y]-before.now), before.behind[y]
 		}
 	}
 	t.run(op.Body, ahead)
@@ -144,7 +165,7 @@ func (s *schedule) turn(op *ir.Op, before *schedule, ahead map[*ir.Op]bool) *sch
 	for _, seconds := range t.work {
 		longest = max(longest, seconds)
 	}
-	t.wait(longest)
+	t.wait(longest, nil)
 	return t
 }
 

@@ -19,7 +19,8 @@ func (a *app) why() *cobra.Command {
 		Long: `Why derives a tensor of a train block's step under a plan: for each of its dims the line of the
 plan that cuts it, or the way by which it follows from one, op by op with the factor of the
 index rule; why it has its dtype; whether the backward pass keeps it; and every collective that
-moves it, with what for, its bytes, and its time on the links by the cost model.
+moves it, with what for, its bytes, and by the cost model its time on the links and how long the
+core waits for it; a wait for several in a row counts at the last of them.
 
 TENSOR is the path of a leaf of the state, an input's name, or an instance's path, with or without
 a line of the program behind it.`,
@@ -50,18 +51,19 @@ a line of the program behind it.`,
 
 func (a *app) printWhy(w *driver.Why) {
 	a.printf("%s of train %s under the plan %s, %s devices of %s\n", w.Tensor, w.Train, w.Plan, thousands(w.Devices), w.Target)
-	total := 0.0
+	total, exposed := 0.0, 0.0
 	for _, v := range w.Values {
 		a.printValue(v)
 		for _, m := range v.Moves {
 			total += float64(m.Times) * m.Seconds
+			exposed += float64(m.Times) * m.Exposed
 		}
 	}
 	if w.More > 0 {
 		a.printf("\n%s more values stand there: a line or a name tells them apart\n", thousands(w.More))
 	}
 	if total > 0 {
-		a.printf("\nall its collectives: %s a step on the links; what of it the core waits for, the target's schedule decides\n", seconds(total))
+		a.printf("\nall its collectives: %s a step on the links, of which the core waits for %s by the model's schedule\n", seconds(total), seconds(exposed))
 	}
 }
 
@@ -102,10 +104,10 @@ func (a *app) printValue(v *driver.WhyValue) {
 			a.printf("      at %s\n", m.Pos)
 		}
 		if m.Times == 1 {
-			a.printf("      once a step, %s in %s\n", size(int64(m.Bytes)), seconds(m.Seconds))
+			a.printf("      once a step, %s in %s, %s exposed\n", size(int64(m.Bytes)), seconds(m.Seconds), seconds(m.Exposed))
 			continue
 		}
-		a.printf("      %s times a step, each %s in %s, together %s\n", thousands(m.Times), size(int64(m.Bytes)), seconds(m.Seconds), seconds(float64(m.Times)*m.Seconds))
+		a.printf("      %s times a step, each %s in %s, %s exposed; together %s\n", thousands(m.Times), size(int64(m.Bytes)), seconds(m.Seconds), seconds(m.Exposed), seconds(float64(m.Times)*m.Seconds))
 	}
 }
 
