@@ -52,7 +52,7 @@ func compiled(t *testing.T, target, plan string, replace ...string) (ops int, by
 // chips cost more: what memory holds decides what is kept, and that by some ops alone.
 func TestPassesGrowWithNeitherDepthNorChips(t *testing.T) {
 	deeper := []string{"...vit.W22B,", "...vit.W22B, depth: 96,"}
-	fewer := []string{"tpu.v4(8, 8, 16)", "tpu.v4(4, 4, 4)", "data: 64, model: 16", "data: 16, model: 4", "data: 256, model: 4", "data: 16, model: 4", "batch: 65536", "batch: 4096"}
+	fewer := []string{"tpu.v4(8, 8, 16)", "tpu.v4(8, 8, 8)", "z: 16", "z: 8", "data: 256, model: 4", "data: 128, model: 4", "batch: 65536", "batch: 32768"}
 	const off = 0.1
 	for _, plan := range []string{"fsdp", "tp4"} {
 		for _, target := range []string{xlaTarget, nativeTarget} {

@@ -94,6 +94,9 @@ func xlaFlags(t *topology.Topology, partitioner string) map[string]string {
 	}
 	if partitioner == PartitionerVitc {
 		flags["xla_max_concurrent_async_collective_permutes"] = mostPermutes
+		// The pass collectives has moved what is worth it; XLA's own motion of stacked sums fails on
+		// what is left of an exchange.
+		flags["xla_while_loop_all_reduce_dus_code_motion_max_size_bytes"] = "0"
 	}
 	return flags
 }

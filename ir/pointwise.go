@@ -154,7 +154,22 @@ func castRow() *Row {
 		}
 		return []Type{op.In[0].Type.As(want[0].DType)}, nil
 	}
+	r.Linear = func(op *Op) Linearity {
+		if op.In[0].Type.DType.Float() && op.Out[0].Type.DType.Float() {
+			return Jointly // parts are rounded as those of a product in that dtype are
+		}
+		return Opaque
+	}
 	return r
+}
+
+// Widens reports whether an op casts to a float dtype that holds every value of the old one.
+func (op *Op) Widens() bool {
+	if op.Row.Name != "cast" {
+		return false
+	}
+	from, to := op.In[0].Type.DType, op.Out[0].Type.DType
+	return from.Float() && to.Float() && to.Bytes() > from.Bytes() && from != Real && to != Real
 }
 
 func binaryRows() []*Row {

@@ -93,7 +93,7 @@ func TestVerifyParts(t *testing.T) {
 		{"", "%a: f32[b:4]{+x, ?y}", "%y: f32[b:4]{+x, ?y} = tanh %a", "reads parts of a sum"},
 		{"", "%a: f32[b:4]{+x}, %c: f32[b:4]", "%y: f32[b:4]{+x}, %z: f32[b:4] = fence %a, %c why=w", ""},
 		{"", "%a: f32[b:4]{+x}, %c: f32[b:4]", "%y: f32[b:4] = fence %a why=w", "makes f32[b:4] of f32[b:4]{+x}"},
-		{"", "%a: f32[b:4]{b@x}, %c: f32[b:4]", "%y: f32[b:4] = fence %a why=w", "is cut along [x] and along []"},
+		{"", "%a: f32[b:4]{b@x}, %c: f32[b:4]", "%y: f32[b:4] = fence %a why=w", "makes f32[b:4] of f32[b:4]{b@x}"},
 	} {
 		for _, c.phase = range []string{"differentiated", "partitioned"} {
 			c.check(t)

@@ -73,6 +73,8 @@ func verifyMesh(m *Module, op *Op) error {
 		return verifyBorder(op)
 	case op.Row.Name == "fusion":
 		return verifyKernel(op)
+	case linearity(op) == Apart:
+		return verifyApart(op)
 	case op.Row.Name == "reshard":
 		return verifyReshard(op)
 	case op.Row.Class == Collective:
@@ -116,6 +118,16 @@ func verifyBorder(op *Op) error {
 		out := op.Out[a.Carry+i].Type
 		if !StackType(out.Dims[0], s.Type).Shard.Equal(out.Shard) {
 			return fmt.Errorf("stacks %s as %s", s.Type, out)
+		}
+	}
+	return nil
+}
+
+// verifyApart: each result lies as its operand does, whatever the others do.
+func verifyApart(op *Op) error {
+	for i, v := range op.Out {
+		if in := op.In[i].Type; !v.Type.Shard.Equal(in.Shard) {
+			return fmt.Errorf("makes %s of %s", v.Type, in)
 		}
 	}
 	return nil

@@ -9,9 +9,6 @@ import (
 // factors. Integers need no care: their sums wrap around alike in any order.
 func (c *cutting) sums(m *Module) error {
 	kind := linearity(c.op)
-	if kind == Apart {
-		return c.kept()
-	}
 	if err := c.parts(kind); err != nil {
 		return err
 	}
@@ -32,16 +29,6 @@ func (c *cutting) sums(m *Module) error {
 		}
 		if extra := minus(t.Shard.Sums(), sums); len(extra) > 0 && (kind != Jointly || !c.zero()) {
 			return fmt.Errorf("%%%s %s is no sum over %v", v.Name, v.Type, extra)
-		}
-	}
-	return nil
-}
-
-// kept: each result is in the parts that its operand is in.
-func (c *cutting) kept() error {
-	for i, t := range c.out {
-		if !slices.Equal(t.Shard.Sums(), c.in[i].Shard.Sums()) {
-			return fmt.Errorf("makes %s of %s", t, c.in[i])
 		}
 	}
 	return nil

@@ -12,8 +12,10 @@ type Config struct {
 	Plan   *ir.Plan // nil: one device, and the module goes through as it is
 	// Ordered: sums over examples are to be the same to the last bit on 1, 2, 4 and 8 devices.
 	Ordered bool
-	Remat   func(Remat)       // is told what autodiff keeps of each loop; may be nil
-	Why     func(*Derivation) // is told why propagate cut each function's values as it did; may be nil
+	// Eager: communication is overlapped wherever it can be, whether it pays or not.
+	Eager bool
+	Remat func(Remat)       // is told what autodiff keeps of each loop; may be nil
+	Why   func(*Derivation) // is told why propagate cut each function's values as it did; may be nil
 }
 
 // Target describes the machine that code is generated for, as far as passes care.

@@ -33,6 +33,9 @@ func (n *numbering) key(op *ir.Op) string {
 	for _, d := range op.Out[0].Type.Dims {
 		fmt.Fprintf(&b, " %d", d.Size)
 	}
+	if s := op.Out[0].Type.Shard; s != nil {
+		fmt.Fprintf(&b, " %+v", *s) // a zero in parts is another value than a zero
+	}
 	for _, v := range op.In {
 		b.WriteString(" %" + n.id(v))
 	}

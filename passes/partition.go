@@ -128,7 +128,7 @@ func (s *splitter) plain(op *ir.Op, in []*ir.Value) {
 		c.Out = append(c.Out, y)
 		s.now[x] = y
 	}
-	s.bind(c)
+	bindRule(c)
 	s.body.Ops = append(s.body.Ops, c)
 	if x := op.Out[0]; len(joined) > 0 {
 		s.now[x] = s.emit("all_reduce", &ir.ReduceOverAttrs{Over: joined, Kind: viewOf(op).join}, s.local(x.Type), s.now[x])
@@ -136,8 +136,8 @@ func (s *splitter) plain(op *ir.Op, in []*ir.Value) {
 	}
 }
 
-// bind gives the rule an op carries its local sizes.
-func (s *splitter) bind(op *ir.Op) {
+// bindRule gives the rule an op carries the sizes of its values.
+func bindRule(op *ir.Op) {
 	if !op.Row.Carries {
 		return
 	}
@@ -197,7 +197,7 @@ func (s *splitter) carry(row string, attrs any, r ir.Rule, t ir.Type, in ...*ir.
 	c := &ir.Op{Row: ir.Lookup(row), In: in, Rule: r, Attrs: attrs, Pos: s.op.Pos}
 	v := &ir.Value{Type: t, Def: c, Pos: s.op.Pos}
 	c.Out = []*ir.Value{v}
-	s.bind(c)
+	bindRule(c)
 	s.body.Ops = append(s.body.Ops, c)
 	return v
 }

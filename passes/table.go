@@ -21,7 +21,7 @@ var (
 var pipelines = map[string][]string{
 	"ref": slices.Concat(common, spmd),
 	"cpu": slices.Concat(common, spmd, []string{"fuse", "memory"}),
-	"xla": slices.Concat(common, spmd, []string{"fence"}), // XLA makes kernels and memory of its own
+	"xla": slices.Concat(common, []string{"moments"}, spmd, []string{"collectives", "fence", "overlap"}), // XLA makes kernels and memory of its own
 }
 
 func init() {
@@ -32,6 +32,8 @@ func init() {
 			After: map[string]string{"micro": "slices are cut before gradients are written"}},
 		{Name: "precision", Doc: "let real be f32 or bf16, as the train block says", Run: precision,
 			After: map[string]string{"autodiff": "gradients of real values are real"}},
+		{Name: "moments", Doc: "take variances in one pass over memory", Run: moments, Needs: differentiated,
+			After: map[string]string{"autodiff": "gradients are written from the mean of squares"}},
 		{Name: "order", Doc: "take sums over examples in chunks and by pairs, where they are to be the same on any devices", Run: order, Needs: differentiated},
 		{Name: "propagate", Doc: "derive how each value lies on the plan's mesh, and where it must move", Run: propagate, Needs: differentiated,
 			After: map[string]string{
@@ -41,8 +43,15 @@ func init() {
 			}},
 		{Name: "partition", Doc: "make the program of each device, with its collectives", Run: partition, Needs: differentiated,
 			After: map[string]string{"propagate": "sizes and collectives follow from shardings"}},
+		{Name: "collectives", Doc: "take small collectives out of loops", Run: collectives, Needs: differentiated,
+			After: map[string]string{"partition": "collectives are what it moves"}},
 		{Name: "fence", Doc: "keep XLA from making inside a product what is cheaper made once", Run: fence, Needs: differentiated,
 			After: map[string]string{"partition": "what is small on a device needs no fence"}},
+		{Name: "overlap", Doc: "hide communication behind the products that it feeds or that feed it", Run: overlap, Needs: differentiated,
+			After: map[string]string{
+				"partition": "collectives are what it hides",
+				"fence":     "blocks of a product are no reason to make its operands twice",
+			}},
 		{Name: "fuse", Doc: "group ops into kernels", Run: fuse, Needs: differentiated,
 			After: map[string]string{"precision": "a kernel's loads and stores have machine dtypes"}},
 		{Name: "memory", Doc: "give every value its place, and state its own again", Phase: ir.Scheduled, Run: memory, Needs: machineTyped,

@@ -93,5 +93,5 @@ func sumOf(counts map[string]int) int {
 
 // mathPasses are those that a case runs before its own and that a single device understands.
 func mathPasses(comment string) []string {
-	return slices.DeleteFunc(before(comment), func(n string) bool { return n == "propagate" || n == "order" })
+	return slices.DeleteFunc(before(comment), func(n string) bool { return n == "propagate" || n == "order" || n == "partition" })
 }

@@ -47,7 +47,7 @@ func passCase(t *testing.T, pass, file string) {
 		t.Fatalf("%s: expected a comment, then the file in, then the file out", file)
 	}
 	m := parsed(t, string(a.Files[0].Data))
-	c := passes.Config{Plan: planOf(t, a), Ordered: pass == "order"}
+	c := passes.Config{Plan: planOf(t, a), Ordered: pass == "order", Eager: true}
 	runPasses(t, m, before(string(a.Comment)), c)
 	text := m.String()
 	runPasses(t, m, []string{pass}, c)
@@ -66,7 +66,9 @@ func passCase(t *testing.T, pass, file string) {
 	case pass == "propagate" || pass == "order":
 		checkAbout(t, parsed(t, text), m)
 	case m.Phase == ir.Partitioned:
-		checkMesh(t, parsed(t, text), m)
+		whole := parsed(t, string(a.Files[0].Data))
+		runPasses(t, whole, mathPasses(string(a.Comment)), passes.Config{})
+		checkMesh(t, whole, m)
 	default:
 		checkNumbers(t, parsed(t, text), m)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // Of ViT-22B's largest weight on 1,024 chips: fully sharded it is gathered for its products and its
-// gradient is scattered, both over the whole dimensions of axis data in 1.66 ms, as JAX's schedule
+// gradient is scattered, both over two whole dimensions of the torus in 1.66 ms, as JAX's schedule
 // has it; and the pre-activation that its product makes is kept, all 18 GiB of it.
 func TestWhyOfViT22B(t *testing.T) {
 	q := driver.WhyRequest{Source: driver.Source{File: filepath.Join(root, "examples", "vit22b.vit"), Plan: "fsdp"}, Tensor: "net.encoder.block.mlp.up.w"}
@@ -20,7 +20,7 @@ func TestWhyOfViT22B(t *testing.T) {
 		t.Fatal(err)
 	}
 	leaf := w.Values[0]
-	if leaf.Device != "f32[layer:48, width:96, mlp:1536]" || !strings.Contains(leaf.Dims[1].Because[0], "`params.width: data`") {
+	if leaf.Device != "f32[layer:48, width:96, mlp:1536]" || !strings.Contains(leaf.Dims[1].Because[0], "`params.width: (x, y, z)`") {
 		t.Errorf("the leaf: %+v", leaf)
 	}
 	found := map[string]int{}
@@ -31,13 +31,13 @@ func TestWhyOfViT22B(t *testing.T) {
 			}
 		}
 		for _, m := range v.Moves {
-			if slices.Equal(m.Over, []string{"data"}) && math.Abs(m.Seconds-1.66e-3) < 1e-5 && m.Times == 96 {
+			if slices.Equal(m.Over, []string{"x", "y"}) && math.Abs(m.Seconds-1.66e-3) < 1e-5 && m.Times == 96 {
 				found[m.Collective]++
 			}
 		}
 	}
 	if found["all_gather"] != 2 || found["reduce_scatter"] != 1 {
-		t.Errorf("over data: %v, want two gathers and a scatter", found)
+		t.Errorf("over x and y: %v, want two gathers and a scatter", found)
 	}
 	q.Tensor = "net.encoder.block.mlp.up"
 	if w, err = driver.Explain(driver.NewSources(), q); err != nil {

@@ -17,7 +17,7 @@ import (
 //	params.width: (data, model)
 //	net.head/classes: model
 func Plan(text string) (*ir.Plan, error) {
-	p := &ir.Plan{Name: "p"}
+	p := &ir.Plan{Name: "p", Overlap: ir.OverlapRing}
 	for i, l := range strings.Split(strings.TrimSpace(text), "\n") {
 		if micro, ok := strings.CutPrefix(l, "micro "); ok {
 			if _, err := fmt.Sscan(micro, &p.Micro); err != nil {

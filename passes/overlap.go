@@ -1,0 +1,53 @@
+package passes
+
+import (
+	"vitc/ir"
+	"vitc/ir/cost"
+)
+
+// overlap hides communication behind the products that it feeds or that feed it, where the plan
+// asks for it and the cost model says that it pays.
+//
+// A product whose sum over devices is scattered becomes a direct exchange
+// (overlap_exchange.go): each device computes first the blocks that others own and sends each
+// off, then its own, to which it adds those that have arrived. The links then work beside
+// products, where a reduce_scatter would hold every device up.
+func overlap(m *ir.Module, c *Context) {
+	if c.Plan == nil || c.Plan.Overlap != ir.OverlapRing || len(m.Mesh) == 0 {
+		return
+	}
+	h := &hider{mesh: m.Mesh, eager: c.Eager}
+	if h.model, _ = cost.On(c.Plan); h.model == nil && !h.eager {
+		return // what is wrong with the plan's mesh is not for this pass to say
+	}
+	for _, f := range m.Funcs {
+		h.region(f.Body, nil)
+	}
+}
+
+// hider rewrites regions.
+type hider struct {
+	mesh  ir.Mesh
+	model *cost.Model
+	eager bool // wherever it can be done
+}
+
+// region rewrites a region, those inside it first, and gives what is to stand in front of the loop
+// whose body it is.
+func (h *hider) region(r *ir.Region, loop *ir.Op) []*ir.Op {
+	var ops []*ir.Op
+	for _, op := range r.Ops {
+		if op.Row.Name == "scan" {
+			ops = append(ops, h.region(op.Body, op)...)
+		}
+		ops = append(ops, op)
+	}
+	r.Ops = ops
+	list := h.covering(r, h.exchanges(r))
+	if len(list) == 0 {
+		return nil
+	}
+	w := &exchanger{mesh: h.mesh, body: &ir.Region{}, now: map[*ir.Value]*ir.Value{}, loop: loop, each: map[[2]int]*ir.Value{}}
+	w.region(r, list)
+	return w.front
+}

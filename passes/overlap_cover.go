@@ -1,0 +1,220 @@
+package passes
+
+import (
+	"slices"
+
+	"vitc/ir"
+)
+
+// What is sent takes as long as its links take, and XLA's scheduler starts a transfer as late as it
+// thinks that it may: it counts neither the links on the way nor what else they carry. So each
+// exchange is given a product that hides it, its cover: fences keep that one behind the blocks that
+// are sent, and what reads its result behind their arrival.
+
+// covering chooses covers for the exchanges of a region, and leaves out those that have none: the
+// first product that needs not wait for the exchange nor the exchange for it, and that is as long as
+// all that it hides of an axis.
+func (h *hider) covering(r *ir.Region, list []*exchange) []*exchange {
+	c := &covers{hider: h, succession: succession{map[*ir.Op][]*ir.Value{}}, users: usersIn(r), split: map[*ir.Op]bool{}, busy: map[*ir.Op]map[string]float64{}}
+	for _, x := range list {
+		for _, p := range x.products {
+			c.split[p.op] = true
+		}
+	}
+	var taken []*exchange
+	for _, x := range list {
+		if h.eager || x.gain > 0 {
+			c.choose(r, x)
+		}
+		if h.eager || x.cover != nil {
+			taken = append(taken, x)
+		}
+	}
+	return taken
+}
+
+// covers are what has been chosen.
+type covers struct {
+	*hider
+	succession
+	users readers
+	split map[*ir.Op]bool               // products that exchanges take apart
+	busy  map[*ir.Op]map[string]float64 // seconds that a cover hides of each axis
+}
+
+func (c *covers) choose(r *ir.Region, x *exchange) {
+	needs := c.before(x.inputs())
+	for _, op := range r.Ops {
+		if !isProduct(op) || c.split[op] || needs[op] || !c.holds(op, x) || c.users.sink(op.Out[0]) == nil || c.before(op.In)[x.scatter] {
+			continue
+		}
+		x.cover = op
+		if c.busy[op] == nil {
+			c.busy[op] = map[string]float64{}
+		}
+		c.busy[op][x.axis] += x.wire
+		c.behind[op] = append(c.behind[op], x.inputs()...)
+		c.behind[x.scatter] = append(c.behind[x.scatter], op.Out[0]) // what arrives is read behind it
+		return
+	}
+}
+
+// holds reports whether a product is long enough to hide an exchange beside those that it hides.
+func (c *covers) holds(op *ir.Op, x *exchange) bool {
+	return c.eager || c.busy[op][x.axis]+x.wire <= c.model.Op(op).Core
+}
+
+// inputs are what an exchange's products read.
+func (x *exchange) inputs() []*ir.Value {
+	var in []*ir.Value
+	for _, p := range x.products {
+		in = append(in, p.op.In...)
+	}
+	return in
+}
+
+// succession knows what comes before what: operands, and what covers wait for.
+type succession struct {
+	behind map[*ir.Op][]*ir.Value
+}
+
+// before is the ops that must have run for values to be there.
+func (g *succession) before(values []*ir.Value) map[*ir.Op]bool {
+	seen := map[*ir.Op]bool{}
+	var visit func([]*ir.Value)
+	visit = func(vs []*ir.Value) {
+		for _, v := range vs {
+			if v.Def == nil || seen[v.Def] {
+				continue
+			}
+			seen[v.Def] = true
+			visit(v.Def.In)
+			visit(g.behind[v.Def])
+		}
+	}
+	visit(values)
+	return seen
+}
+
+// readers are the ops that read each value of a region, and what the region gives out.
+type readers struct {
+	of   map[*ir.Value][]*ir.Op
+	kept map[*ir.Value]bool
+}
+
+func usersIn(r *ir.Region) readers {
+	u := readers{map[*ir.Value][]*ir.Op{}, map[*ir.Value]bool{}}
+	for _, op := range r.Ops {
+		for i, v := range op.In {
+			if !slices.Contains(op.In[:i], v) {
+				u.of[v] = append(u.of[v], op)
+			}
+		}
+	}
+	for _, v := range slices.Concat(r.Yield, r.Stack) {
+		u.kept[v] = true
+	}
+	return u
+}
+
+// sink follows a product's result through the pointwise ops that are computed with it to the one
+// value that is stored, nil where there are several.
+func (u readers) sink(v *ir.Value) *ir.Value {
+	var found *ir.Value
+	seen := map[*ir.Value]bool{}
+	one := true
+	var visit func(*ir.Value)
+	visit = func(v *ir.Value) {
+		if seen[v] {
+			return
+		}
+		seen[v] = true
+		if u.kept[v] || slices.ContainsFunc(u.of[v], func(op *ir.Op) bool { return !pointwise(op) }) {
+			one = one && found == nil
+			found = v
+			return
+		}
+		for _, op := range u.of[v] {
+			visit(op.Out[0])
+		}
+	}
+	visit(v)
+	if !one {
+		return nil
+	}
+	return found
+}
+
+// pin puts the fences around an exchange's cover. sent and arrived are the operands and results of
+// its permutes.
+func (w *exchanger) pin(r *ir.Region, x *exchange) {
+	i := firm(x.cover)
+	pre := &ir.Builder{Region: &ir.Region{}, Pos: x.cover.Pos}
+	out := pre.Emit(&ir.Op{Row: ir.Lookup("fence"), In: append([]*ir.Value{x.cover.In[i]}, x.sent...),
+		Attrs: &ir.FenceAttrs{Why: "sent before the product that hides it"}}, nil)
+	x.cover.In[i] = out[0]
+	for k, p := range x.sends {
+		p.In[0] = out[k+1]
+	}
+	u := usersIn(r)
+	v := u.sink(x.cover.Out[0])
+	var arrived []*ir.Value
+	for _, p := range x.sends {
+		arrived = append(arrived, p.Out[0])
+	}
+	var post *ir.Op
+	if len(u.of[v]) == 1 && u.of[v][0].Row.Name == "fence" && !u.kept[v] {
+		post = u.of[v][0]
+	} else {
+		post = &ir.Op{Row: ir.Lookup("fence"), Attrs: &ir.FenceAttrs{Why: "read when what the product hides has arrived"}, Pos: x.cover.Pos}
+		r.Ops = append(r.Ops, post)
+		arrived = append([]*ir.Value{v}, arrived...)
+	}
+	now := map[*ir.Value]*ir.Value{}
+	for _, a := range arrived {
+		n := &ir.Value{Name: a.Name, Type: a.Type, Def: post, Pos: a.Pos}
+		now[a] = n
+		post.Out = append(post.Out, n)
+	}
+	for _, op := range r.Ops {
+		late := !named(op, "reduce") && !pointwise(op) // those are computed with the product
+		for i, a := range op.In {
+			if n := now[a]; n != nil && (late || a != v) {
+				op.In[i] = n
+			}
+		}
+	}
+	post.In = append(post.In, arrived...)
+	r.Ops = append(r.Ops, pre.Region.Ops...)
+}
+
+// firm chooses the operand of a product to fence: one that is stored whatever is done.
+func firm(op *ir.Op) int {
+	i := slices.IndexFunc(op.In, func(v *ir.Value) bool { return v.Def == nil || !pointwise(v.Def) })
+	return max(i, 0)
+}
+
+// dependenceOrder puts ops behind what they read, and otherwise as they were.
+func dependenceOrder(ops []*ir.Op) []*ir.Op {
+	var out []*ir.Op
+	done := map[*ir.Op]bool{}
+	inside := map[*ir.Op]bool{}
+	for _, op := range ops {
+		inside[op] = true
+	}
+	var visit func(*ir.Op)
+	visit = func(op *ir.Op) {
+		if op == nil || done[op] || !inside[op] {
+			return
+		}
+		done[op] = true
+		for _, v := range op.In {
+			visit(v.Def)
+		}
+		out = append(out, op)
+	}
+	for _, op := range ops {
+		visit(op)
+	}
+	return out
+}
