@@ -20,7 +20,7 @@ var onPods = []struct {
 	compiled, ratio    float64
 }{
 	{"zoo/e14", "v4", "tpu:v4:8x8x16", 11.69, 0.99},
-	{"zoo/e14", "v5e", "tpu:v5e:16x16", 0, 0},
+	{"zoo/e14", "v5e", "tpu:v5e:16x16", 11.86, 0.99},
 	{"zoo/e14", "v5p", "tpu:v5p:8x8x8", 0, 0},
 	{"zoo/gigantic14", "v4", "tpu:v4:8x8x16", 13.84, 0.99},
 	{"zoo/gigantic14", "v5e", "tpu:v5e:16x16", 0, 0},
