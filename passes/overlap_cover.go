@@ -26,7 +26,8 @@ func (h *hider) covering(r *ir.Region, list []*exchange) []*exchange {
 		if h.eager || x.gain > 0 {
 			c.choose(r, x)
 		}
-		if h.eager || x.cover != nil {
+		x.alone = x.cover == nil && (h.eager || h.hidesItself(x))
+		if x.cover != nil || x.alone {
 			taken = append(taken, x)
 		}
 	}
@@ -57,6 +58,23 @@ func (c *covers) choose(r *ir.Region, x *exchange) {
 		c.behind[x.scatter] = append(c.behind[x.scatter], op.Out[0]) // what arrives is read behind it
 		return
 	}
+}
+
+// hidesItself reports whether each block's products take as long as the send of the block before,
+// so that only the last arrives late, and is added in a pass of its own.
+func (h *hider) hidesItself(x *exchange) bool {
+	n := h.mesh.Size(x.axis)
+	block := float64(x.scatter.In[0].Type.Bytes()) / float64(n)
+	work := 0.0
+	for _, p := range x.products {
+		work += h.blockTime(p, x.dim(), n)
+	}
+	for step := 1; step < n; step++ {
+		if h.model.Permute(block, []string{x.axis}, step) > work {
+			return false
+		}
+	}
+	return x.gain > h.model.Pass(float64(n+1)*block)
 }
 
 // holds reports whether a product is long enough to hide an exchange beside those that it hides.
@@ -186,6 +204,73 @@ func (w *exchanger) pin(r *ir.Region, x *exchange) {
 	}
 	post.In = append(post.In, arrived...)
 	r.Ops = append(r.Ops, pre.Region.Ops...)
+}
+
+// chain keeps the blocks of an exchange one behind the other: a block's products begin when the one
+// before is under way, and when the one before that has arrived.
+func (w *exchanger) chain(r *ir.Region, x *exchange) {
+	fence := func(why string, in ...*ir.Value) []*ir.Value {
+		b := &ir.Builder{Region: &ir.Region{}, Pos: x.scatter.Pos}
+		out := b.Emit(&ir.Op{Row: ir.Lookup("fence"), In: in, Attrs: &ir.FenceAttrs{Why: why}}, nil)
+		for i, v := range in {
+			out[i].Name = v.Name
+		}
+		r.Ops = append(r.Ops, b.Region.Ops...)
+		return out
+	}
+	blocks := append(slices.Clone(x.sent), x.own)
+	for k := 1; k < len(blocks); k++ {
+		dot := mainProduct(blocks[k])
+		i := firm(dot)
+		in := []*ir.Value{dot.In[i], x.sent[k-1]}
+		if k > 1 {
+			in = append(in, x.sends[k-2].Out[0])
+		}
+		out := fence("one block hides the sends of another", in...)
+		dot.In[i], x.sends[k-1].In[0] = out[0], out[1]
+		if k > 1 {
+			replaceIn(r.Ops[:len(r.Ops)-1], in[2], out[2])
+		}
+	}
+	last := x.sends[len(x.sends)-1].Out[0]
+	out := fence("the last block arrives while the own one is made", x.own, last)
+	replaceIn(r.Ops[:len(r.Ops)-1], x.own, out[0])
+	replaceIn(r.Ops[:len(r.Ops)-1], last, out[1])
+}
+
+func replaceIn(ops []*ir.Op, old, now *ir.Value) {
+	for _, op := range ops {
+		for i, v := range op.In {
+			if v == old {
+				op.In[i] = now
+			}
+		}
+	}
+}
+
+// mainProduct finds the largest product that pointwise ops make a value of.
+func mainProduct(v *ir.Value) *ir.Op {
+	var best *ir.Op
+	seen := map[*ir.Value]bool{}
+	var visit func(*ir.Value)
+	visit = func(v *ir.Value) {
+		if v.Def == nil || seen[v] {
+			return
+		}
+		seen[v] = true
+		switch {
+		case isProduct(v.Def):
+			if best == nil || v.Def.ProductFlops() > best.ProductFlops() {
+				best = v.Def
+			}
+		case pointwise(v.Def):
+			for _, in := range v.Def.In {
+				visit(in)
+			}
+		}
+	}
+	visit(v)
+	return best
 }
 
 // firm chooses the operand of a product to fence: one that is stored whatever is done.

@@ -19,8 +19,10 @@ type exchange struct {
 	products []blockwise
 
 	cover *ir.Op      // the product that hides it, nil for none
+	alone bool        // its own blocks hide it, one the sends of another
 	sends []*ir.Op    // the permutes, once they are written
 	sent  []*ir.Value // what they send
+	own   *ir.Value   // the block that is not sent
 }
 
 // blockwise is a product of which blocks of a dim are wanted.
@@ -63,7 +65,8 @@ func onlyAdded(r *ir.Region, v *ir.Value, uses map[*ir.Value]int) bool {
 		}
 		switch op := r.Ops[i]; op.Row.Name {
 		case "add":
-			return slices.Contains(r.Yield, op.Out[0])
+			carried := func(y *ir.Value) bool { return slices.Contains(r.Params, y) && uses[y] == 1 }
+			return slices.Contains(r.Yield, op.Out[0]) && slices.ContainsFunc(op.In, carried)
 		case "cast", "all_reduce", "reduce_scatter":
 			v = op.Out[0]
 		default:
@@ -175,8 +178,11 @@ func (w *exchanger) region(r *ir.Region, list []*exchange) {
 	r.Replace(w.now)
 	dropUnused(r)
 	for _, x := range list {
-		if x.cover != nil {
+		switch {
+		case x.cover != nil:
 			w.pin(r, x)
+		case x.alone:
+			w.chain(r, x)
 		}
 	}
 	r.Ops = dependenceOrder(r.Ops)
@@ -193,6 +199,7 @@ func (w *exchanger) exchange(x *exchange) *ir.Value {
 		arrived = append(arrived, got)
 	}
 	sum := w.part(x, 0)
+	x.own = sum
 	dtype := sum.Type.DType
 	sum = w.cast(sum, ir.F32)
 	for _, v := range arrived {
