@@ -50,7 +50,7 @@ func (l Layout) Window(devices []int) (from, to int) {
 	from = rows
 	for _, d := range devices {
 		start, size := l.Box(d)
-		if size[0] > 0 {
+		if !slices.Contains(size, 0) {
 			from, to = min(from, start[0]), max(to, start[0]+size[0])
 		}
 	}
