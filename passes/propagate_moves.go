@@ -151,10 +151,11 @@ func inOrder(mesh ir.Mesh, axes []string) []string {
 	return out
 }
 
-// gather joins blocks along minor axes of a dim that are not to be there.
+// gather joins blocks along minor axes of a dim that are not to be there, or that are but whose
+// blocks, being padded otherwise, are not to be cut further.
 func (s *routeSearch) gather(p *spot, d int) {
-	have := p.dims[d]
-	if prefix(have, s.to[d]) {
+	have, size := p.dims[d], s.t.Dims[d].Size
+	if prefix(have, s.to[d]) && padded(size, s.mesh.Size(have...)) == padded(size, s.mesh.Size(s.to[d]...)) {
 		return
 	}
 	for k := range have {

@@ -42,6 +42,7 @@ func TestRoutes(t *testing.T) {
 		{"{c@(x, y)}", "", "all_gather dim 2 over x, y"},
 		{"{c@(x, y)}", "{c@x}", "all_gather dim 2 over y"},                        // both pad 15 to 16
 		{"{d@(x, y)}", "{d@x}", "all_gather dim 3 over x, y; block dim 3 over x"}, // to 24, and to 18
+		{"{d@x}", "{d@(x, y)}", "all_gather dim 3 over x; block dim 3 over x, y"},
 	} {
 		from, to := typeOf(t, "f32[a:8, b:16, c:15, d:18]"+c.from), typeOf(t, "f32[a:8, b:16, c:15, d:18]"+c.to)
 		r := newRouter(cost.Usual(mesh))
