@@ -72,18 +72,15 @@ func under(op *ir.Op, path string) bool {
 
 // follow keeps track of what varies: of blocks that go round, and of products with them.
 func (d *drawer) follow(op *ir.Op) {
+	if op.Row.Name == "fence" {
+		d.through(op)
+		return
+	}
 	if len(op.Out) != 1 {
 		return
 	}
 	out := op.Out[0]
-	if op.ProductFlops() > 0 && d.sums(op) {
-		d.terms[out] = 1
-	}
-	if op.Row.Name == "add" {
-		if x, y := d.terms[op.In[0]], d.terms[op.In[1]]; x > 0 && y > 0 {
-			d.terms[out] = x + y
-		}
-	}
+	d.count(op)
 	if len(out.Type.Shard.Varies()) == 0 {
 		return // its sharding says all
 	}
@@ -102,6 +99,32 @@ func (d *drawer) follow(op *ir.Op) {
 		d.cuts[out] = cuts
 	default:
 		d.along(op)
+	}
+}
+
+// through gives the results of a fence what is known of its operands.
+func (d *drawer) through(fence *ir.Op) {
+	for i, x := range fence.In {
+		out := fence.Out[i]
+		d.terms[out] = d.terms[x]
+		if cuts, ok := d.cuts[x]; ok {
+			d.cuts[out] = cuts
+		}
+	}
+}
+
+// count says how many terms of a sum an op's result has.
+func (d *drawer) count(op *ir.Op) {
+	out := op.Out[0]
+	switch {
+	case op.ProductFlops() > 0 && d.sums(op):
+		d.terms[out] = 1
+	case op.Row.Name == "permute" || op.Row.Name == "cast":
+		d.terms[out] = d.terms[op.In[0]]
+	case op.Row.Name == "add":
+		if x, y := d.terms[op.In[0]], d.terms[op.In[1]]; x > 0 && y > 0 {
+			d.terms[out] = x + y
+		}
 	}
 }
 
