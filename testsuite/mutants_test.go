@@ -12,13 +12,14 @@ import (
 	"vitc/passes"
 )
 
-// TestCollectivesMatter breaks every collective of every case of partition and of the layouts, one at
-// a time, and demands that the verifier tells, or else the numbers: that a case passes says that its
+// TestCollectivesMatter breaks every collective of every case of partition, of the passes behind it
+// and of the layouts, one at a time, and demands that the verifier tells, or else the numbers: that a case passes says that its
 // collectives are the right ones. Where values vary, and of a ring that is turned, only the numbers
 // can tell.
 func TestCollectivesMatter(t *testing.T) {
 	tally := &mutants{refused: map[string]int{}, differ: map[string]int{}}
-	for _, file := range casesOf(t, "passes", "partition") {
+	cases := slices.Concat(casesOf(t, "passes", "partition"), casesOf(t, "passes", "collectives"), casesOf(t, "passes", "overlap"))
+	for _, file := range cases {
 		a := archived(t, file)
 		before := parsed(t, string(a.Files[0].Data))
 		runPasses(t, before, mathPasses(string(a.Comment)), passes.Config{})
