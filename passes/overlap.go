@@ -47,7 +47,7 @@ func (h *hider) region(r *ir.Region, loop *ir.Op) []*ir.Op {
 	if len(list) == 0 {
 		return nil
 	}
-	w := &exchanger{mesh: h.mesh, body: &ir.Region{}, now: map[*ir.Value]*ir.Value{}, loop: loop, each: map[[2]int]*ir.Value{}}
+	w := &exchanger{mesh: h.mesh, body: &ir.Region{}, now: map[*ir.Value]*ir.Value{}, posts: map[*ir.Value]*ir.Op{}, loop: loop, each: map[[2]int]*ir.Value{}}
 	w.region(r, list)
 	return w.front
 }

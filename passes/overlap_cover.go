@@ -46,7 +46,11 @@ type covers struct {
 func (c *covers) choose(r *ir.Region, x *exchange) {
 	needs := c.before(x.inputs())
 	for _, op := range r.Ops {
-		if !isProduct(op) || c.split[op] || needs[op] || !c.holds(op, x) || c.users.sink(op.Out[0]) == nil || c.before(op.In)[x.scatter] {
+		if !isProduct(op) || c.split[op] || needs[op] || !c.holds(op, x) {
+			continue
+		}
+		sink := c.users.sink(op.Out[0])
+		if sink == nil || c.before([]*ir.Value{sink})[x.scatter] {
 			continue
 		}
 		x.cover = op
@@ -55,7 +59,7 @@ func (c *covers) choose(r *ir.Region, x *exchange) {
 		}
 		c.busy[op][x.axis] += x.wire
 		c.behind[op] = append(c.behind[op], x.inputs()...)
-		c.behind[x.scatter] = append(c.behind[x.scatter], op.Out[0]) // what arrives is read behind it
+		c.behind[x.scatter] = append(c.behind[x.scatter], sink) // what arrives is read behind it
 		return
 	}
 }
@@ -180,14 +184,16 @@ func (w *exchanger) pin(r *ir.Region, x *exchange) {
 	for _, p := range x.sends {
 		arrived = append(arrived, p.Out[0])
 	}
-	var post *ir.Op
-	if len(u.of[v]) == 1 && u.of[v][0].Row.Name == "fence" && !u.kept[v] {
-		post = u.of[v][0]
-	} else {
+	post := w.posts[v]
+	if of := u.of[v]; post == nil && len(of) == 1 && of[0].Row.Name == "fence" && len(of[0].In) == 1 && !u.kept[v] {
+		post = of[0] // nothing else waits for it
+	}
+	if post == nil {
 		post = &ir.Op{Row: ir.Lookup("fence"), Attrs: &ir.FenceAttrs{Why: "read when what the product hides has arrived"}, Pos: x.cover.Pos}
 		r.Ops = append(r.Ops, post)
 		arrived = append([]*ir.Value{v}, arrived...)
 	}
+	w.posts[v] = post
 	now := map[*ir.Value]*ir.Value{}
 	for _, a := range arrived {
 		n := &ir.Value{Name: a.Name, Type: a.Type, Def: post, Pos: a.Pos}

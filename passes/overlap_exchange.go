@@ -158,6 +158,8 @@ type exchanger struct {
 	at   *ir.Op                  // the op whose code is being made
 	held map[*ir.Value]bool      // values that are stored whole, whatever exchanges do
 
+	posts map[*ir.Value]*ir.Op // the fences behind covers, by what they store
+
 	loop  *ir.Op               // that the region is the body of, nil for none
 	front []*ir.Op             // what is to stand in front of it
 	each  map[[2]int]*ir.Value // its new parameters, by the old one's place and the dim that was joined
