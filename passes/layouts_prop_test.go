@@ -27,6 +27,8 @@ func drawLayout(t *rapid.T) *ir.Plan {
 			plan.Shard = append(plan.Shard, l)
 		}
 	}
+	policy := rapid.SampledFrom([]ir.RematPolicy{ir.RematNone, ir.RematAll, ir.RematDots}).Draw(t, "remat")
+	plan.Remat = []ir.RematLine{{Path: "**", Policy: policy}}
 	return plan
 }
 
