@@ -47,14 +47,14 @@ func near(t *testing.T, what string, got, want float64) {
 // read at once is waited for.
 func TestTransfersRunBesideTheCore(t *testing.T) {
 	const head = "func @f(%x: bf16[a:8192, b:8192] input=\"x\", %w: bf16[b:512, c:8192]{b@model} input=\"w\") -> (bf16[a:8192, c:8192] output=\"y\") {\n"
-	tl, core, link := scheduled(t, head+`
+	tl, core, _ := scheduled(t, head+`
   %g: bf16[b:8192, c:8192] = all_gather %w dim=0 over=model
   %h: bf16[a:8192, b:8192] = dot %x, %x [ab,bc->ac]
   %y: bf16[a:8192, c:8192] = dot %h, %g [ab,bc->ac]
   yield %y }`)
 	near(t, "hidden", tl.Step, core)
 	near(t, "exposed of the hidden one", tl.Exposed, 0)
-	tl, core, link = scheduled(t, head+`
+	tl, core, link := scheduled(t, head+`
   %g: bf16[b:8192, c:8192] = all_gather %w dim=0 over=model
   %y: bf16[a:8192, c:8192] = dot %x, %g [ab,bc->ac]
   yield %y }`)
