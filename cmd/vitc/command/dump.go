@@ -59,9 +59,9 @@ func stageNames() []string {
 func stageDocs() string {
 	var b strings.Builder
 	for _, s := range driver.Stages() {
-		fmt.Fprintf(&b, "  %-11s%s\n", s.Name, s.Doc)
+		fmt.Fprintf(&b, "  %-13s%s\n", s.Name, s.Doc)
 	}
-	fmt.Fprintf(&b, "  %-11sthe IR as built and after every pass, numbered files in the folder of -o\n", stageAll)
+	fmt.Fprintf(&b, "  %-13sthe IR as built and after every pass, numbered files in the folder of -o\n", stageAll)
 	return b.String()
 }
 
