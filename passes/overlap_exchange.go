@@ -202,13 +202,10 @@ func (w *exchanger) exchange(x *exchange) *ir.Value {
 	}
 	sum := w.part(x, 0)
 	x.own = sum
-	dtype, wide := sum.Type.DType, ir.F32
-	if dtype.Bytes() > wide.Bytes() {
-		wide = dtype
-	}
-	sum = w.cast(sum, wide)
+	dtype := sum.Type.DType
+	sum = w.cast(sum, ir.F32)
 	for _, v := range arrived {
-		v = w.cast(v, wide)
+		v = w.cast(v, ir.F32)
 		sum = w.emit("add", nil, ir.Rule{}, sum.Type, sum, v)
 	}
 	return w.settled(x, sum, dtype)
@@ -275,7 +272,7 @@ func (w *exchanger) settled(x *exchange, sum *ir.Value, dtype ir.DType) *ir.Valu
 	t = t.WithSum(without(in.Shard.Sums(), []string{x.axis})...)
 	t.Dims = slices.Clone(t.Dims)
 	t.Dims[a.Dim].Size /= w.mesh.Size(x.axis)
-	if sum.Type.DType == dtype {
+	if dtype == ir.F32 {
 		sum.Type = t
 	} else {
 		sum = w.emit("cast", nil, ir.Rule{}, t, sum)
