@@ -87,6 +87,7 @@ func (r *rank) leave(err error) error {
 	}
 	switch {
 	case r.speaks():
+		r.world.Abort(err) // or the others take this end for a death, and the next one speaks as well
 		r.end(func() int { return r.speak(err) })
 	case r.ended() == nil:
 		r.a.fail(err)
@@ -137,7 +138,7 @@ func (r *rank) speak(err error) int {
 	r.a.err = &r.mine
 	status := r.a.fail(err)
 	own := r.mine.String()
-	if failed := r.ended(); failed != nil {
+	if failed := r.ended(); failed != nil && failed.Rank != r.world.Rank() {
 		if said := failed.Err.Error(); strings.Contains(said, "\n") && said != strings.TrimSpace(own) {
 			fmt.Fprintf(r.errs, "rank %d of %d:\n%s\n", failed.Rank, r.world.Size(), said)
 		}
