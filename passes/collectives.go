@@ -265,7 +265,7 @@ func (l *turns) accumulated(i int) func() {
 	init, out := l.op.In[i], l.op.Out[i]
 	t := x.Type.As(out.Type.DType)
 	l.b.Pos = add.Pos
-	l.op.In[i] = l.b.Broadcast(ir.Literal(t.DType, 0), zeroRule(t), t.Dims)
+	l.op.In[i] = l.b.Fill(ir.Literal(t.DType, 0), t.Dims)
 	l.op.In[i].Type, p.Type, out.Type, body.Yield[i].Type = t, t, t, t
 	add.In = []*ir.Value{p, l.cast(add, x, t.DType)}
 	return func() {
@@ -295,8 +295,6 @@ func (l *turns) cast(add *ir.Op, x *ir.Value, to ir.DType) *ir.Value {
 	l.op.Body.Ops = slices.Insert(l.op.Body.Ops, at, op)
 	return v
 }
-
-func zeroRule(t ir.Type) ir.Rule { return ir.PointwiseRule([]ir.Type{ir.T(t.DType)}, t) }
 
 // zeros reports whether a value is zero everywhere.
 func zeros(v *ir.Value) bool {

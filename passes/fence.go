@@ -42,26 +42,20 @@ const (
 
 // fencer decides for one region.
 type fencer struct {
-	users map[*ir.Value][]*ir.Op
-	kept  map[*ir.Value]bool // yielded, stacked, or bound to a loop: in memory anyway
-	sums  map[*ir.Value]bool // the answers of ofProducts: sums may share terms many times over
+	readers                    // what is bound to a loop is kept as well: in memory anyway
+	sums    map[*ir.Value]bool // the answers of ofProducts: sums may share terms many times over
 }
 
 func fenceRegion(r *ir.Region) {
-	f := &fencer{users: map[*ir.Value][]*ir.Op{}, kept: map[*ir.Value]bool{}, sums: map[*ir.Value]bool{}}
-	for _, v := range slices.Concat(r.Yield, r.Stack) {
-		f.kept[v] = true
-	}
+	f := &fencer{readers: usersIn(r), sums: map[*ir.Value]bool{}}
 	for _, op := range r.Ops {
-		for i, v := range op.In {
-			if !slices.Contains(op.In[:i], v) {
-				f.users[v] = append(f.users[v], op)
-			}
-			f.kept[v] = f.kept[v] || op.Body != nil
+		if op.Body == nil {
+			continue
 		}
-		if op.Body != nil {
-			fenceRegion(op.Body)
+		for _, v := range op.In {
+			f.kept[v] = true
 		}
+		fenceRegion(op.Body)
 	}
 	b := &ir.Builder{Region: &ir.Region{}}
 	for _, op := range r.Ops {
@@ -78,7 +72,7 @@ func (f *fencer) value(b *ir.Builder, v *ir.Value) {
 	if v.Type.Bytes() < leastFenced {
 		return
 	}
-	users := f.users[v]
+	users := f.of[v]
 	products := slices.DeleteFunc(slices.Clone(users), func(op *ir.Op) bool { return !isProduct(op) })
 	switch {
 	case f.isSum(v) && slices.ContainsFunc(users, func(op *ir.Op) bool { return f.sumsAlong(op, v, map[*ir.Op]bool{}) }):
@@ -95,13 +89,7 @@ func (f *fencer) put(b *ir.Builder, v *ir.Value, users []*ir.Op, why string) {
 	b.Pos = v.Def.Pos
 	w := b.Emit(&ir.Op{Row: ir.Lookup("fence"), In: []*ir.Value{v}, Attrs: &ir.FenceAttrs{Why: why}}, nil)[0]
 	w.Name = v.Name
-	for _, op := range users {
-		for i, x := range op.In {
-			if x == v {
-				op.In[i] = w
-			}
-		}
-	}
+	replaceIn(users, v, w)
 }
 
 func isProduct(op *ir.Op) bool { return op.Row.Name == "dot" && op.ProductFlops() > 0 }
@@ -112,7 +100,7 @@ func pointwise(op *ir.Op) bool { return op != nil && op.Row.Class == ir.Pointwis
 // else reads: then the compiler may compute it within the product that reads the value.
 func (f *fencer) nested(v *ir.Value) bool {
 	for d := v.Def; ; d = v.Def {
-		if d == nil || f.kept[v] || len(f.users[v]) > 1 && !f.onlyThrough(v) {
+		if d == nil || f.kept[v] || len(f.of[v]) > 1 && !f.onlyThrough(v) {
 			return false
 		}
 		if isProduct(d) {
@@ -129,7 +117,7 @@ func (f *fencer) nested(v *ir.Value) bool {
 
 // onlyThrough reports whether all readers of a value are pointwise: they are fused with it.
 func (f *fencer) onlyThrough(v *ir.Value) bool {
-	return !slices.ContainsFunc(f.users[v], func(op *ir.Op) bool { return !pointwise(op) })
+	return !slices.ContainsFunc(f.of[v], func(op *ir.Op) bool { return !pointwise(op) })
 }
 
 // largest is the operand of a pointwise op that has its shape and comes from ops, nil if none.
@@ -144,7 +132,7 @@ func (f *fencer) largest(op *ir.Op) *ir.Value {
 
 // isSum reports whether a value is a product or a sum of products that is added to no further.
 func (f *fencer) isSum(v *ir.Value) bool {
-	for _, op := range f.users[v] {
+	for _, op := range f.of[v] {
 		if op.Row.Name == "add" && slices.ContainsFunc(op.In, func(x *ir.Value) bool { return x != v && f.ofProducts(x) }) {
 			return false
 		}
@@ -180,7 +168,7 @@ func (f *fencer) sumsAlong(op *ir.Op, v *ir.Value, seen map[*ir.Op]bool) bool {
 	if !pointwise(op) || !op.Out[0].Type.SameShape(v.Type) {
 		return false
 	}
-	return slices.ContainsFunc(f.users[op.Out[0]], func(u *ir.Op) bool { return f.sumsAlong(u, v, seen) })
+	return slices.ContainsFunc(f.of[op.Out[0]], func(u *ir.Op) bool { return f.sumsAlong(u, v, seen) })
 }
 
 // normalised reports whether pointwise ops make a value of statistics, broadcast.

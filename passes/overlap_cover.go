@@ -118,27 +118,6 @@ func (g *succession) before(values []*ir.Value) map[*ir.Op]bool {
 	return seen
 }
 
-// readers are the ops that read each value of a region, and what the region gives out.
-type readers struct {
-	of   map[*ir.Value][]*ir.Op
-	kept map[*ir.Value]bool
-}
-
-func usersIn(r *ir.Region) readers {
-	u := readers{map[*ir.Value][]*ir.Op{}, map[*ir.Value]bool{}}
-	for _, op := range r.Ops {
-		for i, v := range op.In {
-			if !slices.Contains(op.In[:i], v) {
-				u.of[v] = append(u.of[v], op)
-			}
-		}
-	}
-	for _, v := range slices.Concat(r.Yield, r.Stack) {
-		u.kept[v] = true
-	}
-	return u
-}
-
 // sink follows a product's result through the pointwise ops that are computed with it to the one
 // value that is stored, nil where there are several.
 func (u readers) sink(v *ir.Value) *ir.Value {
@@ -242,16 +221,6 @@ func (w *exchanger) chain(r *ir.Region, x *exchange) {
 	out := fence("the last block arrives while the own one is made", x.own, last)
 	replaceIn(r.Ops[:len(r.Ops)-1], x.own, out[0])
 	replaceIn(r.Ops[:len(r.Ops)-1], last, out[1])
-}
-
-func replaceIn(ops []*ir.Op, old, now *ir.Value) {
-	for _, op := range ops {
-		for i, v := range op.In {
-			if v == old {
-				op.In[i] = now
-			}
-		}
-	}
 }
 
 // mainProduct finds the largest product that pointwise ops make a value of.

@@ -292,10 +292,5 @@ func (w *exchanger) cast(v *ir.Value, to ir.DType) *ir.Value {
 
 // emit appends an op of one result of a given type.
 func (w *exchanger) emit(row string, attrs any, r ir.Rule, t ir.Type, in ...*ir.Value) *ir.Value {
-	op := &ir.Op{Row: ir.Lookup(row), In: in, Rule: r, Attrs: attrs, Pos: w.at.Pos}
-	v := &ir.Value{Type: t, Def: op, Pos: w.at.Pos}
-	op.Out = []*ir.Value{v}
-	bindRule(op)
-	w.body.Ops = append(w.body.Ops, op)
-	return v
+	return appendTyped(w.body, w.at.Pos, row, attrs, r, t, in)
 }

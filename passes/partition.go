@@ -5,6 +5,7 @@ import (
 
 	"vitc/ir"
 	"vitc/ir/cost"
+	"vitc/ir/diag"
 )
 
 // partition makes of the program for all devices the one that each device runs:
@@ -194,10 +195,16 @@ func (s *splitter) emit(row string, attrs any, t ir.Type, in ...*ir.Value) *ir.V
 
 // carry is emit for an op that carries its rule.
 func (s *splitter) carry(row string, attrs any, r ir.Rule, t ir.Type, in ...*ir.Value) *ir.Value {
-	c := &ir.Op{Row: ir.Lookup(row), In: in, Rule: r, Attrs: attrs, Pos: s.op.Pos}
-	v := &ir.Value{Type: t, Def: c, Pos: s.op.Pos}
-	c.Out = []*ir.Value{v}
-	bindRule(c)
-	s.body.Ops = append(s.body.Ops, c)
+	return appendTyped(s.body, s.op.Pos, row, attrs, r, t, in)
+}
+
+// appendTyped appends an op of one result whose type is given rather than inferred: what a device
+// holds, or claims to hold, is not in the operands' types.
+func appendTyped(body *ir.Region, pos *diag.Loc, row string, attrs any, r ir.Rule, t ir.Type, in []*ir.Value) *ir.Value {
+	op := &ir.Op{Row: ir.Lookup(row), In: in, Rule: r, Attrs: attrs, Pos: pos}
+	v := &ir.Value{Type: t, Def: op, Pos: pos}
+	op.Out = []*ir.Value{v}
+	bindRule(op)
+	body.Ops = append(body.Ops, op)
 	return v
 }
