@@ -152,15 +152,9 @@ func irText(m *ir.Module, locs bool) []byte {
 	return b.Bytes()
 }
 
-// Numbered is one file of a dump of all stages.
-type Numbered struct {
-	Name string
-	Text []byte
-}
-
 // DumpAll shows the IR as built and after every pass of the target, as files whose names
 // sort in that order and say where a pass changed nothing.
-func DumpAll(s *Sources, q DumpRequest) ([]Numbered, error) {
+func DumpAll(s *Sources, q DumpRequest) ([]File, error) {
 	p, _, err := Load(s, q.Source)
 	if err != nil {
 		return nil, err
@@ -170,14 +164,14 @@ func DumpAll(s *Sources, q DumpRequest) ([]Numbered, error) {
 		return nil, err
 	}
 	base := strings.TrimSuffix(filepath.Base(q.File), filepath.Ext(q.File))
-	files := []Numbered{{fmt.Sprintf("%s.00.built.ir", base), irText(p.Module, q.Locs)}}
+	files := []File{{fmt.Sprintf("%s.00.built.ir", base), irText(p.Module, q.Locs)}}
 	o := passOptions(t.Name, p.Chosen())
 	o.After = func(name string, m *ir.Module, changed bool) {
 		unchanged := ""
 		if !changed {
 			unchanged = ".unchanged"
 		}
-		files = append(files, Numbered{fmt.Sprintf("%s.%02d.%s%s.ir", base, len(files), name, unchanged), irText(m, q.Locs)})
+		files = append(files, File{fmt.Sprintf("%s.%02d.%s%s.ir", base, len(files), name, unchanged), irText(m, q.Locs)})
 	}
 	return files, runPasses(p.Module, passes.Pipeline(t.Name), o)
 }

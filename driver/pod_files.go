@@ -24,19 +24,19 @@ type podTopologyOptions struct {
 	Wrap       []int  `json:"wrap,omitempty"`
 }
 
-// PodFile is one of the files that `--emit stablehlo` writes.
-type PodFile struct {
+// File is one of several files that a command writes to a folder.
+type File struct {
 	Name string
 	Data []byte
 }
 
 // Files are the program's text and what to compile it with.
-func (pod *PodProgram) Files() ([]PodFile, error) {
+func (pod *PodProgram) Files() ([]File, error) {
 	options, err := json.MarshalIndent(pod.options(), "", "  ")
 	if err != nil {
 		return nil, err
 	}
-	return []PodFile{{"program.mlir", pod.Text}, {"options.json", append(options, '\n')}}, nil
+	return []File{{"program.mlir", pod.Text}, {"options.json", append(options, '\n')}}, nil
 }
 
 func (pod *PodProgram) options() podOptions {

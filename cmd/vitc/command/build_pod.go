@@ -3,8 +3,6 @@ package command
 import (
 	"bytes"
 	"context"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"vitc/driver"
@@ -22,17 +20,7 @@ func (a *app) emitPod(pod *driver.PodProgram, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	for _, f := range files {
-		path := filepath.Join(dir, f.Name)
-		if err := writeFile(path, f.Data); err != nil {
-			return err
-		}
-		a.printf("%s\n", path)
-	}
-	return nil
+	return a.writeFolder(dir, files)
 }
 
 // buildPod is `vitc build` for the devices of a topology.

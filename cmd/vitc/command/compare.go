@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vitc/driver"
+	"vitc/runtime/table"
 )
 
 // compare makes `vitc compare`.
@@ -73,18 +74,18 @@ func estimatesKept(again bool) string {
 }
 
 func (a *app) printCompared(rows []driver.Compared) {
-	t := table{right: []bool{false, true, true, true, true, true, true, true}}
-	t.row("variant", "step", "MFU", "by HBM", "MFU", "exposed", "memory", "longer by")
+	t := table.Table{Right: []bool{false, true, true, true, true, true, true, true}}
+	t.Add("variant", "step", "MFU", "by HBM", "MFU", "exposed", "memory", "longer by")
 	for k, r := range rows {
 		if r.Failed != "" {
-			t.row(r.Variant, "-", "-", "-", "-", "-", "-", "-")
+			t.Add(r.Variant, "-", "-", "-", "-", "-", "-", "-")
 			continue
 		}
 		effect := ""
 		if k > 0 {
 			effect = fmt.Sprintf("%+.1f %%", 100*r.Effect)
 		}
-		t.row(r.Variant, stepTime(r.Step), percent(r.MFU), stepTime(r.ByHBM), percent(r.MFUByHBM), stepTime(r.Exposed), size(r.Peak), effect)
+		t.Add(r.Variant, stepTime(r.Step), percent(r.MFU), stepTime(r.ByHBM), percent(r.MFUByHBM), stepTime(r.Exposed), size(r.Peak), effect)
 	}
 	a.printf("%s", t.String())
 	for _, r := range rows {

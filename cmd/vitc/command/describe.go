@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vitc/driver"
+	"vitc/runtime/table"
 )
 
 // describe makes `vitc describe`.
@@ -51,21 +52,21 @@ counted in the program itself, after differentiation for a step.`,
 
 func (a *app) printSummary(s *driver.Summary, tensors bool) {
 	a.printf("%s\n\n", headline(s))
-	t := table{right: []bool{false, false, true, true, true, true, true}}
-	t.row("part", "result", "parameters", "in products", "bytes", "share", "FLOPs")
+	t := table.Table{Right: []bool{false, false, true, true, true, true, true}}
+	t.Add("part", "result", "parameters", "in products", "bytes", "share", "FLOPs")
 	for _, p := range s.Parts {
 		indent := strings.Repeat("  ", p.Depth())
 		name := p.Name()
 		if p.Repeat > 1 {
 			name += fmt.Sprintf(" x %d", p.Repeat)
 		}
-		t.row(indent+name, p.Result, count(p.Parameters), count(p.InProducts), size(int64(p.Bytes)),
+		t.Add(indent+name, p.Result, count(p.Parameters), count(p.InProducts), size(int64(p.Bytes)),
 			fmt.Sprintf("%.2f %%", 100*p.Share), metric(p.Flops))
 		if !tensors {
 			continue
 		}
 		for _, x := range p.Tensors {
-			t.row(indent+"  ."+x.Name, x.Type, count(x.Size), "", size(int64(x.Bytes)))
+			t.Add(indent+"  ."+x.Name, x.Type, count(x.Size), "", size(int64(x.Bytes)))
 		}
 	}
 	a.printf("%s\n", t.String())
@@ -143,34 +144,4 @@ func scaled(x float64, units []string) string {
 		digits--
 	}
 	return strconv.FormatFloat(x, 'f', digits, 64) + units[unit]
-}
-
-// table aligns the columns of rows.
-type table struct {
-	right []bool // which columns stand to the right
-	rows  [][]string
-}
-
-func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
-
-func (t *table) String() string {
-	widths := make([]int, len(t.right))
-	for _, r := range t.rows {
-		for i, cell := range r {
-			widths[i] = max(widths[i], len(cell))
-		}
-	}
-	var b strings.Builder
-	for _, r := range t.rows {
-		var line strings.Builder
-		for i, cell := range r {
-			width := widths[i]
-			if !t.right[i] {
-				width = -width
-			}
-			fmt.Fprintf(&line, "%*s  ", width, cell)
-		}
-		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
-	}
-	return b.String()
 }

@@ -7,6 +7,7 @@ import (
 
 	"vitc/driver"
 	"vitc/lang"
+	"vitc/runtime/table"
 	"vitc/stdlib"
 )
 
@@ -95,9 +96,9 @@ func (a *app) docTopic(topic string, asJSON bool) error {
 
 // printIndex lists a file's declarations with one line each.
 func (a *app) printIndex(f *lang.Documentation) {
-	t := table{right: []bool{false, false, false}}
+	t := table.Table{Right: []bool{false, false, false}}
 	for _, x := range f.Declarations {
-		t.row("  "+x.Kind, x.Name, synopsis(x.Doc))
+		t.Add("  "+x.Kind, x.Name, synopsis(x.Doc))
 	}
 	a.printf("%s", t.String())
 }

@@ -3,8 +3,6 @@ package command
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -84,15 +82,5 @@ func (a *app) dumpAll(q driver.DumpRequest, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	for _, f := range files {
-		path := filepath.Join(dir, f.Name)
-		if err := writeFile(path, f.Text); err != nil {
-			return err
-		}
-		a.printf("%s\n", path)
-	}
-	return nil
+	return a.writeFolder(dir, files)
 }

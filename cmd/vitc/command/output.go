@@ -47,6 +47,21 @@ func (a *app) emit(path string, text []byte) error {
 	return writeFile(path, text)
 }
 
+// writeFolder writes files to a folder, made where it is not there, and says which.
+func (a *app) writeFolder(dir string, files []driver.File) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	for _, f := range files {
+		path := filepath.Join(dir, f.Name)
+		if err := writeFile(path, f.Data); err != nil {
+			return err
+		}
+		a.printf("%s\n", path)
+	}
+	return nil
+}
+
 // writeFile replaces a file atomically, or what a link points at; the file keeps its mode. A
 // terminal, pipe or device is written to as it is.
 func writeFile(path string, text []byte) error {

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vitc/driver"
+	"vitc/runtime/table"
 )
 
 // plan makes `vitc plan`.
@@ -53,10 +54,10 @@ target's own compiler makes of one, vitc build and vitc report say.`,
 func (a *app) printSearch(s *driver.Search) {
 	a.printf("train %s on %s, %s devices, batches of %s: %sFLOP a step, %s plans priced\n\n", s.Train, s.Target, thousands(s.Devices),
 		thousands(s.Batch), metric(s.Flops), thousands(s.Tried))
-	t := table{right: []bool{false, false, false, true, false, true, true, true, true, false}}
-	t.row("plan", "layout", "mesh", "micro", "remat", "step", "MFU", "exposed", "memory", "")
+	t := table.Table{Right: []bool{false, false, false, true, false, true, true, true, true, false}}
+	t.Add("plan", "layout", "mesh", "micro", "remat", "step", "MFU", "exposed", "memory", "")
 	for _, r := range s.Rows {
-		t.row(searchRow(r)...)
+		t.Add(searchRow(r)...)
 	}
 	a.printf("%s", t.String())
 	if s.Block != "" {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vitc/driver"
+	"vitc/runtime/table"
 )
 
 // importWeights makes `vitc import`.
@@ -94,10 +95,10 @@ func (a *app) showImport(r *driver.ImportReport, err error, asJSON bool, way str
 	if asJSON {
 		return a.printJSON(r)
 	}
-	t := table{right: []bool{false, false, false, false}}
-	t.row("leaf", "type", way, "")
+	t := table.Table{Right: []bool{false, false, false, false}}
+	t.Add("leaf", "type", way, "")
 	for _, row := range r.Leaves {
-		t.row(row.Leaf, row.Type, tensorNames(row.From), remarks(row))
+		t.Add(row.Leaf, row.Type, tensorNames(row.From), remarks(row))
 	}
 	a.printf("%s\n", t.String())
 	a.printf("%d leaves, %s numbers, by the import block %s\n", len(r.Leaves), thousands(r.Numbers), r.Block)

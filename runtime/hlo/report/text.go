@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"vitc/runtime/table"
 )
 
 // WriteText writes the report for a terminal.
@@ -27,21 +29,21 @@ func (r *Report) textMemory(b *strings.Builder) {
 		fmt.Fprintf(b, "  the compiler's own assignment: %s at its peak, arguments %s, temporaries %s, code %s\n",
 			size(float64(c.Peak)), size(float64(c.Arguments)), size(float64(c.Temporaries)), size(float64(c.Code)))
 	}
-	t := table{right: []bool{true, false, false, false, false}}
+	t := table.Table{Indent: "  ", Right: []bool{true, false, false, false, false}}
 	for _, x := range m.Largest {
 		kind := "temporary"
 		if x.Argument {
 			kind = "argument"
 		}
-		t.add(size(x.Bytes), kind, x.Shape, x.Name, x.Where)
+		t.Add(size(x.Bytes), kind, x.Shape, x.Name, x.Where)
 	}
 	b.WriteString(t.String())
 }
 
 func (r *Report) textTime(b *strings.Builder) {
 	b.WriteString("\none step, by the compiler's cycles, and with what moves bf16 held to its bytes (hbm):\n")
-	t := table{right: []bool{false, true, true, true}}
-	t.add("", "raw", "share", "hbm")
+	t := table.Table{Indent: "  ", Right: []bool{false, true, true, true}}
+	t.Add("", "raw", "share", "hbm")
 	e, h := r.Estimate, r.ByHBM
 	for _, row := range []struct {
 		name     string
@@ -51,10 +53,10 @@ func (r *Report) textTime(b *strings.Builder) {
 		{"exposed communication", e.Exposed, h.Exposed}, {"waiting for copies", e.Stall, h.Stall}, {"not estimated by the compiler", e.Unestimated, h.Unestimated},
 		{"hidden communication", e.Hidden, h.Hidden},
 	} {
-		t.add(row.name, seconds(row.raw), percent(row.raw, e.Step), seconds(row.hbm))
+		t.Add(row.name, seconds(row.raw), percent(row.raw, e.Step), seconds(row.hbm))
 	}
 	if r.ModelFlops > 0 {
-		t.add("MFU", fmt.Sprintf("%.1f %%", 100*r.MFU), "", fmt.Sprintf("%.1f %%", 100*r.MFUByHBM))
+		t.Add("MFU", fmt.Sprintf("%.1f %%", 100*r.MFU), "", fmt.Sprintf("%.1f %%", 100*r.MFUByHBM))
 	}
 	b.WriteString(t.String())
 	if r.ModelFlops > 0 {
@@ -67,24 +69,24 @@ func (r *Report) textCollectives(b *strings.Builder) {
 	if len(r.Collectives) == 0 {
 		return
 	}
-	t := table{right: []bool{false, false, false, true, true, true, true, false, false}}
-	t.add("kind", "", "axis", "bytes", "time", "exposed", "runs", "name", "")
+	t := table.Table{Indent: "  ", Right: []bool{false, false, false, true, true, true, true, false, false}}
+	t.Add("kind", "", "axis", "bytes", "time", "exposed", "runs", "name", "")
 	for _, c := range r.Collectives {
 		mode := "sync"
 		if c.Async {
 			mode = "async"
 		}
-		t.add(c.Kind, mode, c.Axis, size(c.Bytes), seconds(c.Seconds), seconds(c.Exposed), fmt.Sprintf("%.0f", c.Times), c.Name, c.Where)
+		t.Add(c.Kind, mode, c.Axis, size(c.Bytes), seconds(c.Seconds), seconds(c.Exposed), fmt.Sprintf("%.0f", c.Times), c.Name, c.Where)
 	}
 	b.WriteString(t.String())
 }
 
 func (r *Report) textSlowest(b *strings.Builder) {
 	fmt.Fprintf(b, "\nslowest instructions, all their runs in a step:\n")
-	t := table{right: []bool{true, true, true, false, false, false, false}}
-	t.add("time", "share", "runs", "kind", "result", "name", "")
+	t := table.Table{Indent: "  ", Right: []bool{true, true, true, false, false, false, false}}
+	t.Add("time", "share", "runs", "kind", "result", "name", "")
 	for _, s := range r.Slowest {
-		t.add(seconds(s.Seconds), percent(s.Seconds, r.Estimate.Step), fmt.Sprintf("%.0f", s.Times), s.Kind, s.Shape, s.Name, s.Where)
+		t.Add(seconds(s.Seconds), percent(s.Seconds, r.Estimate.Step), fmt.Sprintf("%.0f", s.Times), s.Kind, s.Shape, s.Name, s.Where)
 	}
 	b.WriteString(t.String())
 }
@@ -120,34 +122,4 @@ func size(n float64) string {
 		return fmt.Sprintf("%.0f B", n)
 	}
 	return fmt.Sprintf("%.2f %s", n, units[k])
-}
-
-// table aligns columns.
-type table struct {
-	right []bool // of each column: its cells stand to the right
-	rows  [][]string
-}
-
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
-
-func (t *table) String() string {
-	widths := make([]int, len(t.right))
-	for _, r := range t.rows {
-		for i, cell := range r {
-			widths[i] = max(widths[i], len(cell))
-		}
-	}
-	var b strings.Builder
-	for _, r := range t.rows {
-		line := ""
-		for i, cell := range r {
-			width := widths[i]
-			if !t.right[i] {
-				width = -width
-			}
-			line += fmt.Sprintf("  %*s", width, cell)
-		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
-	return b.String()
 }
