@@ -2,6 +2,7 @@ package lang
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,6 +117,7 @@ func (x *planner) checkRemat() bool {
 			continue
 		case matched:
 			d.Label, d.Fix = "all that it matches is matched further up", "the narrower pattern first"
+		case x.ofOneTurn(l.Path, have, d):
 		default:
 			if d.Expected, d.Fix = x.nearInstance(l.Path, have); d.Fix != "" {
 				d.Fix = strconv.Quote(d.Fix)
@@ -124,6 +126,21 @@ func (x *planner) checkRemat() bool {
 		ok = x.report(d)
 	}
 	return ok
+}
+
+// turnNumber is how a path could name one turn of a loop: as a part of its own, or in brackets.
+var turnNumber = regexp.MustCompile(`(\.|\[)[0-9]+\]?(\.|$)`)
+
+// ofOneTurn tells of a pattern that matches without the numbers in it: the turns of a `repeat` are one
+// loop with one body, and so go by the same lines.
+func (x *planner) ofOneTurn(pattern string, have []string, d *diag.Diagnostic) bool {
+	all := strings.TrimSuffix(turnNumber.ReplaceAllString(pattern, "."), ".")
+	if all == pattern || !slices.ContainsFunc(have, func(path string) bool { return ir.MatchPath(all, path) }) {
+		return false
+	}
+	d.Label, d.Fix = "the turns of a `repeat` are computed and differentiated alike", strconv.Quote(all)
+	d.Expected = "one policy for a part of all turns; a `for` makes an instance of each"
+	return true
 }
 
 // instances lists the paths of the models' instances, in the order in which they compute.

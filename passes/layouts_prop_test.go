@@ -27,8 +27,10 @@ func drawLayout(t *rapid.T) *ir.Plan {
 			plan.Shard = append(plan.Shard, l)
 		}
 	}
-	policy := rapid.SampledFrom([]ir.RematPolicy{ir.RematNone, ir.RematAll, ir.RematDots}).Draw(t, "remat")
-	plan.Remat = []ir.RematLine{{Path: "**", Policy: policy}}
+	for _, path := range []string{irtest.Block + ".attn", "**"} {
+		policy := rapid.SampledFrom([]ir.RematPolicy{ir.RematNone, ir.RematAll, ir.RematDots}).Draw(t, "remat")
+		plan.Remat = append(plan.Remat, ir.RematLine{Path: path, Policy: policy})
+	}
 	return plan
 }
 

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"vitc/ir"
+	"vitc/ir/diag"
 	"vitc/ir/interp"
 	"vitc/ir/irtest"
 	"vitc/passes"
@@ -25,8 +26,14 @@ func rematPlan(policy ir.RematPolicy, bytes float64) *ir.Plan {
 
 var policies = []ir.RematPolicy{ir.RematAll, ir.RematDots, ir.RematNone, ir.RematFit}
 
+// withPolicy differentiates a copy of a module.
 func withPolicy(t interface{ Fatalf(string, ...any) }, m *ir.Module, c passes.Config) *ir.Module {
-	n, err := ir.Parse(m.String())
+	var text strings.Builder
+	err := ir.Print(&text, m, ir.PrintOptions{Locs: true})
+	n := m
+	if err == nil {
+		n, err = ir.Parse(text.String())
+	}
 	if err == nil {
 		err = passes.Run(n, []string{"simplify", "autodiff", "simplify"}, passes.Options{Config: c})
 	}
@@ -47,66 +54,63 @@ func TestPoliciesKeepGradients(t *testing.T) {
 		policy := rapid.SampledFrom(policies).Draw(t, "policy")
 		room := rapid.Float64Range(0, 20000).Draw(t, "room")
 		m := withPolicy(t, p.Grad, passes.Config{Plan: rematPlan(policy, room)})
-		for _, m := range []*ir.Module{m, through(t, m, "precision", "fuse", "memory")} {
-			got := evaluate(t, m, args, interp.Options{Exact: true})
-			for i, w := range want {
-				for k, x := range w.F {
-					if g := got[i].F[k]; !(math.Abs(g-x) <= 1e-9*max(1, math.Abs(x))) && !(math.IsNaN(g) && math.IsNaN(x)) {
-						t.Fatalf("%s: result %d [%d] is %g, was %g\n%s", policy, i+1, k, g, x, m)
-					}
-				}
-			}
-		}
+		keeps(t, m, args, want)
 	})
 }
 
-// What the backward turns of a ViT keep under each policy, and that its step is the same.
-func TestViTPolicies(t *testing.T) {
-	c := irtest.ViT{Batch: 4, Tokens: 16, Patch: 6, Width: 16, Heads: 2, Depth: 3, Classes: 5, DType: ir.F32}
-	args := vitArgs(c.Step().Funcs[0], c.Classes)
-	var want []*interp.Tensor
-	for _, x := range []struct {
-		policy ir.RematPolicy
-		room   float64
-		kept   string
-		bytes  int64
-	}{
-		{ir.RematNone, 0, "reduce sub reduce rearrange rearrange dot add rearrange dot reduce sub reduce add", 152064},
-		{ir.RematDots, 0, "reduce sub reduce rearrange rearrange dot add rearrange dot reduce sub reduce add", 152064},
-		{ir.RematAll, 0, "x reduce reduce add reduce reduce", 16896},
-		{ir.RematFit, 0, "x reduce reduce add reduce reduce", 16896},
-		{ir.RematFit, 240000, "x reduce reduce dot add dot reduce reduce", 53760},
-		{ir.RematFit, 1 << 30, "reduce sub reduce rearrange rearrange dot add rearrange dot reduce sub reduce add", 152064},
-	} {
-		var said []passes.Remat
-		m := withPolicy(t, c.Step(), passes.Config{Plan: rematPlan(x.policy, x.room), Remat: func(r passes.Remat) { said = append(said, r) }})
-		out, err := interp.Run(m.Funcs[0], args, interp.Options{Exact: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want == nil {
-			want = out
-		}
+// keeps holds a differentiated module to the results of another, as it is and with kernels and memory.
+func keeps(t *rapid.T, m *ir.Module, args, want []*interp.Tensor) {
+	t.Helper()
+	for _, m := range []*ir.Module{m, through(t, m, "precision", "fuse", "memory")} {
+		got := evaluate(t, m, args, interp.Options{Exact: true})
 		for i, w := range want {
-			for k := range w.F {
-				if g := out[i].F[k]; math.Abs(g-w.F[k]) > 1e-12 {
-					t.Errorf("%s: result %d [%d] is %g, was %g", x.policy, i+1, k, g, w.F[k])
+			for k, x := range w.F {
+				if g := got[i].F[k]; !(math.Abs(g-x) <= 1e-9*max(1, math.Abs(x))) && !(math.IsNaN(g) && math.IsNaN(x)) {
+					t.Fatalf("result %d [%d] is %g, was %g\n%s", i+1, k, g, x, m)
 				}
 			}
 		}
-		if len(said) != 1 {
-			t.Fatalf("%s: %d loops are reported", x.policy, len(said))
+	}
+}
+
+// The same where every op of a loop may be under a policy of its own, or under none: of drawn programs,
+// few of whose loops keep anything, and of a ViT's step.
+func TestPathsKeepGradients(t *testing.T) {
+	vit := irtest.ViT{Batch: 2, Tokens: 3, Patch: 2, Width: 4, Heads: 2, Depth: 2, Classes: 3}
+	mixed := 0
+	rapid.Check(t, func(t *rapid.T) {
+		m := vit.Step()
+		args := vitArgs(m.Funcs[0], vit.Classes)
+		if rapid.Bool().Draw(t, "drawn") {
+			m = irtest.Draw(t, irtest.Config{Ops: 12}).Grad
+			args = irtest.Args(t, m.Funcs[0])
+			offGrid(args)
 		}
-		var kept []string
-		for _, k := range said[0].Kept {
-			name := k.Value.Name
-			if k.Value.Def != nil {
-				name = k.Value.Def.Row.Name
+		m.Funcs[0].Body.Walk(func(op *ir.Op) {
+			op.Pos = &diag.Loc{Path: rapid.SampledFrom([]string{"net", "net.a", "net.b", "net.c"}).Draw(t, "path")}
+		})
+		plan := drawPolicies(t, "net.a", "net.b", "net")
+		want := evaluate(t, withPolicy(t, m, passes.Config{}), args, interp.Options{Exact: true})
+		got := withPolicy(t, m, passes.Config{Plan: plan, Remat: func(r passes.Remat) {
+			if len(r.Kept) > 0 && plan.Remated("net.a") != plan.Remated("net.b") {
+				mixed++
 			}
-			kept = append(kept, name)
-		}
-		if got := strings.Join(kept, " "); got != x.kept || said[0].Bytes != x.bytes {
-			t.Errorf("%s in %g bytes keeps %d: %s; want %d: %s", x.policy, x.room, said[0].Bytes, got, x.bytes, x.kept)
+		}})
+		keeps(t, got, args, want)
+	})
+	if mixed < 20 {
+		t.Errorf("%d loops keep anything under two policies: what is drawn says too little", mixed)
+	}
+}
+
+// drawPolicies draws a policy for some of the paths, and how many bytes fit may fill.
+func drawPolicies(t *rapid.T, paths ...string) *ir.Plan {
+	plan := rematPlan(ir.RematNone, rapid.Float64Range(0, 20000).Draw(t, "room"))
+	plan.Remat = nil
+	for _, path := range paths {
+		if rapid.IntRange(0, 4).Draw(t, "line") > 0 {
+			plan.Remat = append(plan.Remat, ir.RematLine{Path: path, Policy: rapid.SampledFrom(policies).Draw(t, "policy")})
 		}
 	}
+	return plan
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"vitc/ir"
+	"vitc/ir/diag"
 )
 
 // ViT sizes a Vision Transformer.
@@ -12,6 +13,10 @@ type ViT struct {
 	Batch, Tokens, Patch, Width, Heads, Depth, Classes int
 	DType                                              ir.DType // of activations; Invalid: F32
 }
+
+// Block is the path of a ViT's blocks, which are the turns of one loop; their attention is at .attn
+// under it, their two products with a gelu between at .mlp.
+const Block = "net.block"
 
 // vit builds the functions of one ViT.
 type vit struct {
@@ -80,7 +85,7 @@ func (v *vit) cast(x *ir.Value) *ir.Value { return v.b.Cast(x, v.DType) }
 func (v *vit) blocks(x *ir.Value, layers []*ir.Value) *ir.Value {
 	outer := v.b
 	body := &ir.Region{}
-	v.b = &ir.Builder{Region: body}
+	v.b = &ir.Builder{Region: body, Pos: &diag.Loc{Path: Block}}
 	in := v.b.Param("x", x.Type)
 	w := make([]*ir.Value, len(layers))
 	for i, l := range layers {
@@ -89,6 +94,8 @@ func (v *vit) blocks(x *ir.Value, layers []*ir.Value) *ir.Value {
 	mid := v.b.Add(in, v.attention(v.gain(v.norm(in), w[0]), w[1], w[2]))
 	body.Yield = []*ir.Value{v.b.Add(mid, v.mlp(v.gain(v.norm(mid), w[3]), w[4], w[5], w[6]))}
 	v.b = outer
+	v.b.Pos = &diag.Loc{Path: Block}
+	defer func() { v.b.Pos = nil }()
 	a := ir.ScanAttrs{Length: v.Depth, Carry: 1, Each: len(layers), Label: "layer"}
 	return v.b.Scan(a, append([]*ir.Value{x}, layers...), body)[0]
 }
@@ -110,7 +117,15 @@ func (v *vit) gain(x, g *ir.Value) *ir.Value {
 	return v.b.Mul(x, v.b.Broadcast(v.b.AddC(g, 1), ir.MustRule("w->btw"), x.Type.Dims))
 }
 
+// within has what follows come from a part of a block; the result ends it.
+func (v *vit) within(part string) func() {
+	outer := v.b.Pos
+	v.b.Pos = &diag.Loc{Path: Block + "." + part}
+	return func() { v.b.Pos = outer }
+}
+
 func (v *vit) attention(x, qkv, out *ir.Value) *ir.Value {
+	defer v.within("attn")()
 	all := v.b.DotTo(x, qkv, ir.MustRule("btw,wzhe->zbhte"), v.dims("three", "batch", "head", "token", "dim"))
 	part := func(i int) *ir.Value {
 		p := v.b.Slice(all, 0, i, i+1)
@@ -133,6 +148,7 @@ func (v *vit) softmax(x *ir.Value, row, back ir.Rule) *ir.Value {
 
 // mlp has the exact gelu, x·Φ(x), between its products.
 func (v *vit) mlp(x, up, bias, down *ir.Value) *ir.Value {
+	defer v.within("mlp")()
 	h := v.b.Dot(x, up, ir.MustRule("btw,wm->btm"))
 	h = v.b.Add(h, v.b.Broadcast(bias, ir.MustRule("m->btm"), h.Type.Dims))
 	phi := v.b.MulC(v.b.AddC(v.b.Unary("erf", v.b.MulC(h, math.Sqrt2/2)), 1), 0.5)
