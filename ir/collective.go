@@ -50,13 +50,15 @@ func collectiveRows() []*Row {
 	}
 	block := func() any { return &BlockAttrs{} }
 	gather := func() any { return &GatherAttrs{} }
-	return []*Row{
+	rows := []*Row{
 		{Name: "reshard", Class: Marker, In: 1, Out: 1, Index: pointIndex, Types: wantedShape, VJP: reshardVJP},
 		// axis_index: the device's place, i32[].
 		row("axis_index", 0, func() any { return &AxisAttrs{} }, varied),
 		// block x: the device's block of a dim; put x, b: x with that block replaced by b.
 		row("block", 1, block, blockLies),
 		row("put", 2, block, varied),
+	}
+	for _, moves := range []*Row{
 		// all_gather x: the group's blocks, joined. reduce_scatter x: the group's values summed up,
 		// of which the device gets its block of a dim. all_reduce x: all of the sum. all_to_all x:
 		// of every device's block of To, the device's own, joined along Dim. permute x: a neighbour's.
@@ -65,7 +67,10 @@ func collectiveRows() []*Row {
 		row("all_reduce", 1, func() any { return &ReduceOverAttrs{Kind: "sum"} }, reduceLies),
 		row("all_to_all", 1, func() any { return &ExchangeAttrs{} }, exchangeLies),
 		row("permute", 1, func() any { return &PermuteAttrs{} }, permuteLies),
+	} {
+		rows = append(rows, inTwo(moves)...)
 	}
+	return rows
 }
 
 // reshardVJP brings the cotangent to where the operand is; what is in parts has the cotangent of
@@ -156,7 +161,7 @@ func resizing(op *Op) (grows, shrinks int) {
 			return -1, a.Dim
 		}
 	case *GatherAttrs:
-		if op.Row.Name == "reduce_scatter" {
+		if op.Row.Whole().Name == "reduce_scatter" {
 			return -1, a.Dim
 		}
 		return a.Dim, -1

@@ -42,6 +42,8 @@ type Row struct {
 	// Lies gives the sharding of a collective's result from its operand's type, along those axes of
 	// Over that have a global meaning on both sides. Every collective row has one.
 	Lies func(op *Op, t Type, over []string) (Type, error)
+	// Ends are those of a collective that moves data between devices, nil of all other rows.
+	Ends *Ends
 	// Flops an element of the result costs, 2 a multiply-add.
 	Flops int
 	// VJP gives the cotangent of each operand from those of the results; nil entries are zero.
@@ -90,6 +92,9 @@ func infer(op *Op, want []Type) ([]Type, error) {
 		return nil, fmt.Errorf("%s takes %d operands, found %d", row.Name, row.In, len(op.In))
 	}
 	types, err := row.Types(op, want)
+	if err == nil {
+		err = checkFlights(op, types)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,7 @@ package ir
 import "fmt"
 
 // Verify checks a module against the invariants of its phase: SSA, closed regions, types as
-// the rules give them; no grad and no stop once differentiated; no Real once scheduled; and, of a
+// the rules give them; each transfer that is started is waited for (verify_flight.go); no grad and no stop once differentiated; no Real once scheduled; and, of a
 // module with a mesh, those of verify_mesh.go.
 func Verify(m *Module) error {
 	for _, f := range m.Funcs {
@@ -39,7 +39,10 @@ func verifyFunc(m *Module, f *Func) error {
 	if err := verifyPorts(m, f); err != nil {
 		return err
 	}
-	return verifyRegion(m, f.Body)
+	if err := verifyRegion(m, f.Body); err != nil {
+		return err
+	}
+	return verifyFlights(f.Body, nil)
 }
 
 func verifyRegion(m *Module, r *Region) error {

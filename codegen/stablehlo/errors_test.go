@@ -28,6 +28,9 @@ func TestErrors(t *testing.T) {
 			stablehlo.Options{Mode: stablehlo.Manual, Mesh: mesh}, "reshard: the pass partition"},
 		{"collective on one device", `ir partitioned mesh(data:2) func @f(%x: f32[n:2]{n@data} input="x") -> (f32[n:4] output="y") { %y: f32[n:4] = all_gather %x dim=0 over=data yield %y }`,
 			stablehlo.Options{}, "all_gather: communication in a program that is not divided"},
+		{"collective taken apart", `ir partitioned mesh(data:2) func @f(%x: f32[n:2]{n@data} input="x") -> (f32[n:4] output="y") {
+			%t: ~f32[n:4] = all_gather_start %x dim=0 over=data loc("a.vit":3:4; "") %y: f32[n:4] = all_gather_done %t yield %y }`,
+			stablehlo.Options{Mode: stablehlo.Manual, Mesh: mesh}, "a.vit:3:4: all_gather_start: an end of a collective"},
 		{"another mesh's port", `ir partitioned mesh(model:2) func @f(%x: f32[n:2]{n@model} input="x") -> (f32[n:2]{n@model} output="y") { yield %x }`,
 			stablehlo.Options{Mode: stablehlo.Manual, Mesh: mesh}, "argument x: f32[n:2]{n@model} is sharded over model, which the mesh (data: 2) lacks"},
 		{"what differs goes out", `ir partitioned mesh(data:2) func @f() -> (i32[]{?data} output="y") { %y: i32[]{?data} = axis_index over=data yield %y }`,

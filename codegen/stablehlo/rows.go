@@ -49,8 +49,18 @@ func init() {
 		rows[name] = pointwise(write)
 	}
 	for _, r := range ir.Rows() {
+		if r.Starts() || r.Awaits() {
+			rows[r.Name] = scheduled
+		}
 		if (rows[r.Name] == nil) != removed[r.Name] {
 			panic("stablehlo: the row " + r.Name + " has no emitter, or needs none")
 		}
 	}
+}
+
+// scheduled refuses the ends of a collective: XLA takes transfers apart itself, where it wants to, and
+// order is bound for it by fences.
+func scheduled(_ *emitter, op *ir.Op) []value {
+	failf(op, "an end of a collective that was taken apart: the pass asynchronous is for targets that keep to the order of ops, and XLA does not; leave it out")
+	return nil
 }

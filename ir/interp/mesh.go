@@ -23,7 +23,7 @@ func RunMesh(m ir.Mesh, f *ir.Func, args [][]*Tensor, o Options) ([][]*Tensor, e
 	var wg sync.WaitGroup
 	for d := range n {
 		wg.Go(func() {
-			ctx := context.WithValue(context.Background(), deviceKey{}, device{h, d})
+			ctx := context.WithValue(context.Background(), deviceKey{}, &device{hub: h, id: d, sent: map[*Tensor]flight{}})
 			if out[d], errs[d] = p.Run(ctx, args[d]); errs[d] != nil {
 				h.fail()
 			}
@@ -42,24 +42,36 @@ type deviceKey struct{}
 
 // device is one place of the mesh.
 type device struct {
-	hub *hub
-	id  int
+	hub   *hub
+	id    int
+	count int                // of rounds that it has come to
+	sent  map[*Tensor]flight // what it has started, by the value under way
 }
 
-// hub is where devices meet: in each round every device hands in a tensor and takes away those of
-// all. All run the same program, so that they meet at the same op.
+// flight is a transfer that was started: its operands, and the round in which the devices meet.
+type flight struct {
+	in    []*Tensor
+	round int
+}
+
+// hub is where devices meet: in each round every device hands in a tensor, and takes those of its
+// group, at once or later. All run the same program, so that they meet at the same op.
 type hub struct {
 	mesh    ir.Mesh
 	mu      sync.Mutex
 	met     *sync.Cond
-	round   int
-	count   int
-	in, all []*Tensor
+	rounds  map[int]*round
 	stopped bool
 }
 
+// round is what devices have handed in, and how many of them have done so and have taken theirs.
+type round struct {
+	in          []*Tensor
+	given, took int
+}
+
 func newHub(m ir.Mesh) *hub {
-	h := &hub{mesh: m, in: make([]*Tensor, m.Devices())}
+	h := &hub{mesh: m, rounds: map[int]*round{}}
 	h.met = sync.NewCond(&h.mu)
 	return h
 }
@@ -74,51 +86,80 @@ func (h *hub) fail() {
 	h.met.Broadcast()
 }
 
-// exchange hands in a tensor and gives those of the device's group, by place.
-func (h *hub) exchange(id int, x *Tensor, over []string) ([]*Tensor, error) {
+// give hands in the operands of the device's next round.
+func (d *device) give(in []*Tensor) flight {
+	x := &Tensor{}
+	if len(in) > 0 {
+		x = in[len(in)-1]
+	}
+	h, n := d.hub, d.count
+	d.count++
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.in[id] = x
-	h.count++
-	if h.count == len(h.in) {
-		h.all, h.in = h.in, make([]*Tensor, len(h.in))
-		h.count = 0
-		h.round++
+	r := h.rounds[n]
+	if r == nil {
+		r = &round{in: make([]*Tensor, h.mesh.Devices())}
+		h.rounds[n] = r
+	}
+	r.in[d.id] = x
+	if r.given++; r.given == len(r.in) {
 		h.met.Broadcast()
-	} else {
-		for round := h.round; round == h.round && !h.stopped; {
-			h.met.Wait()
-		}
+	}
+	return flight{in, n}
+}
+
+// take waits until all have come to a round, and gives the tensors of the device's group, by place.
+func (d *device) take(f flight, over []string) ([]*Tensor, error) {
+	h := d.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.rounds[f.round]
+	for r.given < len(r.in) && !h.stopped {
+		h.met.Wait()
 	}
 	if h.stopped {
 		return nil, errStopped
 	}
 	var group []*Tensor
-	for _, d := range h.mesh.Group(id, over) {
-		group = append(group, h.all[d])
+	for _, i := range h.mesh.Group(d.id, over) {
+		group = append(group, r.in[i])
+	}
+	if r.took++; r.took == len(r.in) {
+		delete(h.rounds, f.round)
 	}
 	return group, nil
 }
 
-// collective runs a row between devices.
+// collective runs a row between devices: in one, or as what its start hands in and its done takes.
 func collective(n numbers, op *ir.Op) (kernel, error) {
-	over := ir.Over(op.Attrs)
-	f := collectives[op.Row.Name]
+	start := op
+	if op.Row.Awaits() {
+		start = op.In[0].Def
+	}
+	over, f := ir.Over(start.Attrs), collectives[op.Row.Whole().Name]
 	return func(ctx context.Context, in []*Tensor) ([]*Tensor, error) {
-		d, ok := ctx.Value(deviceKey{}).(device)
+		d, ok := ctx.Value(deviceKey{}).(*device)
 		if !ok {
 			return nil, fmt.Errorf("runs on a mesh of devices only")
 		}
-		x := &Tensor{}
-		if len(in) > 0 {
-			x = in[len(in)-1]
+		var sent flight
+		switch {
+		case op.Row.Starts():
+			way := &Tensor{Type: op.Out[0].Type}
+			d.sent[way] = d.give(in)
+			return []*Tensor{way}, nil
+		case op.Row.Awaits():
+			sent = d.sent[in[0]]
+			delete(d.sent, in[0])
+		default:
+			sent = d.give(in)
 		}
-		group, err := d.hub.exchange(d.id, x, over)
+		group, err := d.take(sent, over)
 		if err != nil {
 			return nil, err
 		}
 		out := New(op.Out[0].Type)
-		f(n, op, in, group, d.hub.mesh.Place(d.id, over), out)
+		f(n, start, sent.in, group, d.hub.mesh.Place(d.id, over), out)
 		return []*Tensor{out}, nil
 	}, nil
 }

@@ -32,6 +32,11 @@ func TestCollectives(t *testing.T) {
 		{"%y: f32[a:2, b:2] = permute %v over=(x, y) step=1", [4]string{"3 13 23 33", "0 10 20 30", "1 11 21 31", "2 12 22 32"}},
 		{"%b: f32[a:1, b:2] = block %v dim=0 over=y step=0\n%y: f32[a:2, b:2] = put %v, %b dim=0 over=y step=1", [4]string{"0 10 0 10", "21 31 21 31", "2 12 2 12", "23 33 23 33"}},
 	} {
+		if two := inTwo(c.line); two != c.line {
+			if one, got := collect(t, c.line), collect(t, two); fmt.Sprint(elementsOf(one)) != fmt.Sprint(elementsOf(got)) {
+				t.Errorf("%s\nin two: %v, in one %v", two, elementsOf(got), elementsOf(one))
+			}
+		}
 		got := collect(t, c.line)
 		for d, want := range c.want {
 			if want == "" {
@@ -44,9 +49,27 @@ func TestCollectives(t *testing.T) {
 	}
 }
 
+// inTwo starts what a line does, and the same once more, before it waits for both the other way round.
+func inTwo(line string) string {
+	row, rest, _ := strings.Cut(line[strings.LastIndex(line, " = ")+3:], " ")
+	if r := ir.Lookup(row); r.Ends == nil {
+		return line
+	}
+	ty := strings.TrimSpace(line[strings.Index(line, ":")+1 : strings.Index(line, " = ")])
+	return fmt.Sprintf("%%s: ~%[1]s = %[2]s_start %[3]s\n%%t: ~%[1]s = %[2]s_start %[3]s\n%%y: %[1]s = %[2]s_done %%t\n%%z: %[1]s = %[2]s_done %%s", ty, row, rest)
+}
+
+func elementsOf(list []*interp.Tensor) (all [][]float64) {
+	for _, x := range list {
+		all = append(all, x.F)
+	}
+	return all
+}
+
 func collect(t *testing.T, line string) []*interp.Tensor {
 	t.Helper()
-	ty := line[strings.LastIndex(line, "%y: ")+4 : strings.LastIndex(line, " = ")]
+	ty := line[strings.LastIndex(line, "%y: ")+4:]
+	ty = ty[:strings.Index(ty, " = ")]
 	m := module(t, "ir partitioned mesh(x:2, y:2)\nfunc @f(%v: f32[a:2, b:2]{?x, ?y} input=\"v\") -> ("+ty+"{?x, ?y} output=\"y\") {\n"+
 		strings.ReplaceAll(line, "] =", "]{?x, ?y} =")+"\nyield %y }")
 	var args [][]*interp.Tensor
