@@ -23,7 +23,7 @@ func (x *explainer) schedule(m *ir.Module) error {
 		return placedAt(err, x.plan.Pos)
 	}
 	body := m.Funcs[0].Body
-	_, waits := model.Waits(body)
+	_, transfers := model.Transfers(body, false)
 	x.waits = map[string][]float64{}
 	var visit func(r *ir.Region, turns int)
 	visit = func(r *ir.Region, turns int) {
@@ -33,7 +33,11 @@ func (x *explainer) schedule(m *ir.Module) error {
 			}
 			if over := ir.Over(op.Attrs); over != nil && len(op.In) > 0 {
 				key := collectiveKey(op.Pos, op.Row.Name, over, float64(op.In[0].Type.Bytes()))
-				x.waits[key] = append(x.waits[key], waits[op]/float64(turns))
+				exposed := 0.0
+				if t := transfers[op]; t != nil {
+					exposed = t.Exposed / float64(turns)
+				}
+				x.waits[key] = append(x.waits[key], exposed)
 			}
 		}
 	}

@@ -19,7 +19,9 @@ import (
 //     finds it in slice t and leaves the next in slice t+1 (reverse: t-1), and nothing is
 //     copied. In general a carry's parameter, taken at the turn after the last, is where the
 //     scan's result lies; what does not lie where it is wanted is copied by the loop.
-//  4. Whatever is left gets arena memory for the time from its making to its last use: buffers
+//  4. What a collective that was started brings lies where its done gives it, from the start on, and
+//     its operand stays as it is until then.
+//  5. Whatever is left gets arena memory for the time from its making to its last use: buffers
 //     are placed from the largest down, each at the lowest offset free for its whole life.
 func memory(m *ir.Module, _ *Context) {
 	for _, f := range m.Funcs {
@@ -86,8 +88,12 @@ func trim(steps []int) []int {
 	return steps
 }
 
-// want asks for a place unless the value has one already.
+// want asks for a place unless the value has one already. What is under way is brought to where it
+// is wanted.
 func (p *planner) want(v *ir.Value, at place) {
+	if v.Def != nil && v.Def.Row.Awaits() {
+		v = v.Def.In[0]
+	}
 	if _, have := p.places[v]; !have {
 		p.places[v] = at
 	}
@@ -133,6 +139,9 @@ func (p *planner) region(r *ir.Region, depth int) {
 			p.scan(r, i, depth)
 		case isView(op):
 			p.view(op)
+		case op.Row.Awaits():
+			p.set(op.Out[0], p.places[op.In[0]])
+			p.touch(op.In[0].Def.In)
 		default:
 			for _, v := range op.Out {
 				p.made(v)
@@ -283,12 +292,16 @@ func mayOverwrite(r *ir.Region, old, v *ir.Value) bool {
 			if !looks[x] {
 				continue
 			}
+			until := i
+			if op.Row.Starts() {
+				until = slices.IndexFunc(r.Ops, func(done *ir.Op) bool { return slices.Contains(done.In, op.Out[0]) })
+			}
 			if isView(op) {
 				looks[op.Out[0]] = true
 				if slices.Contains(r.Yield, op.Out[0]) || slices.Contains(r.Stack, op.Out[0]) {
 					return false
 				}
-			} else if i > at || i == at && (x != old || !byPosition(op, k, v)) {
+			} else if until > at || i == at && (x != old || !byPosition(op, k, v)) {
 				return false
 			}
 		}

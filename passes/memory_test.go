@@ -80,6 +80,14 @@ func (s *shadow) region(r *ir.Region, turns []int) {
 		switch {
 		case op.Row.Name == "scan":
 			s.scan(op, turns)
+		case op.Row.Starts():
+			s.read(op.In[0], turns, "sent")
+			s.write(op.Out[0], s.fresh(op.Out[0]), turns)
+		case op.Row.Awaits():
+			s.read(op.In[0].Def.In[0], turns, "still sent")
+			s.env[op.Out[0]] = s.env[op.In[0]]
+			s.read(op.In[0], turns, "under way")
+			s.read(op.Out[0], turns, "arrived")
 		case op.Row.Class == ir.Collective:
 			s.collective(op, turns)
 		case op.Row.Name == "fusion":

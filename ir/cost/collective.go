@@ -1,8 +1,6 @@
 package cost
 
 import (
-	"strings"
-
 	"vitc/ir"
 	"vitc/ir/topology"
 )
@@ -17,11 +15,11 @@ import (
 // Collective is the time of a collective on its links, whole or as its start; 0 for ops that move
 // nothing between devices and for the waiting end of one that was started.
 func (m *Model) Collective(op *ir.Op) float64 {
-	row := strings.TrimSuffix(op.Row.Name, "_start")
+	row := op.Row.Whole().Name
 	if a, ok := op.Attrs.(*ir.PermuteAttrs); ok && row == "permute" {
 		return m.Permute(m.bytes(op.In[0].Type), a.Over, a.Step)
 	}
-	if op.Row.Class != ir.Collective || len(op.In) == 0 {
+	if op.Row.Class != ir.Collective || len(op.In) == 0 || op.Row.Awaits() {
 		return 0
 	}
 	return m.Move(row, m.bytes(op.In[0].Type), ir.Over(op.Attrs))
@@ -34,7 +32,17 @@ func (m *Model) Move(row string, bytes float64, axes []string) float64 {
 	if moved == 0 {
 		return 0
 	}
-	return moved/m.Rate(axes) + rounds*topology.Hop*float64(m.Links(axes).Hops)
+	return moved/m.Rate(axes) + m.latency(rounds, axes)
+}
+
+// Latency is what a collective takes however little it carries.
+func (m *Model) Latency(row string, axes []string) float64 {
+	_, rounds := m.Traffic(row, 0, axes)
+	return m.latency(rounds, axes)
+}
+
+func (m *Model) latency(rounds float64, axes []string) float64 {
+	return rounds * topology.Hop * float64(m.Links(axes).Hops)
 }
 
 // Traffic is what a collective brings to a device, in bytes on its busiest links, and how often
@@ -59,11 +67,12 @@ func (m *Model) Traffic(row string, bytes float64, axes []string) (moved, rounds
 	return 0, 0
 }
 
-// Permute is the time in which every device sends bytes to the one some places on along axes.
-func (m *Model) Permute(bytes float64, axes []string, step int) float64 {
-	e := m.ring(axes, step)
+// Permute is the time in which every device sends bytes to the one some places on along axes; with
+// several steps, as much to each of those, all at once.
+func (m *Model) Permute(bytes float64, axes []string, steps ...int) float64 {
+	e := m.ring(axes, steps)
 	if e.Farthest == 0 {
-		return bytes / (m.chip.HBMRate / 2)
+		return bytes * float64(len(steps)) / (m.chip.HBMRate / 2)
 	}
 	return float64(e.Busiest)*bytes/m.chip.Link + float64(e.Farthest)*topology.Hop
 }

@@ -17,41 +17,47 @@ type Timeline struct {
 
 // Schedule runs a region in its order: the core takes kernel after kernel, and waits where one reads
 // what is still on its way; a transfer starts as soon as its operand is there and its links are free.
-// In loops what depends on no carry is brought a turn ahead, where the links have time: no turn is
-// shorter than what it asks of a link. A loop goes on as in its second turn, which finds what the
+// In loops what depends on no carry is brought a turn ahead, where the compiler does that
+// (BringsAhead) and the links have time: no turn is shorter than what it asks of a link. A loop goes on as in its second turn, which finds what the
 // first has left on its way.
 func (m *Model) Schedule(r *ir.Region) Timeline {
-	t, _ := m.Waits(r)
-	return t
+	s := m.schedule(false)
+	s.all(r)
+	return s.Timeline
 }
 
-// Waits is Schedule with what the core waits for: the seconds for each transfer, in all turns of the
-// loops around it. Where a turn is as long as its links need, no single one is to blame.
-func (m *Model) Waits(r *ir.Region) (Timeline, map[*ir.Op]float64) {
-	s := m.schedule()
-	s.run(r, nil)
-	at, behind := s.latest(r.Yield)
-	s.wait(at, behind)
-	s.Step = s.now
-	return s.Timeline, s.waits
+// InOrder is Schedule where the order binds, as it does the machines of the CPU: the core stands still
+// during a collective in one, and what was started runs beside it until its done.
+func (m *Model) InOrder(r *ir.Region) Timeline {
+	s := m.schedule(true)
+	s.all(r)
+	return s.Timeline
 }
 
 // schedule is one run of a region under way.
 type schedule struct {
 	Timeline
 	m     *Model
+	bound bool                      // the order binds
 	now   float64                   // of the core
 	ready map[*ir.Value]float64     // when a value is there; at 0 where it is not in the map
 	busy  map[topology.Lane]float64 // until when
 	work  map[topology.Lane]float64 // what it is used for, all together
 
 	behind map[*ir.Value]*ir.Op // the transfer that a value had to wait for last
-	waits  map[*ir.Op]float64
+	log    *transfers           // nil where nobody asks
 }
 
-func (m *Model) schedule() *schedule {
-	return &schedule{m: m, ready: map[*ir.Value]float64{}, busy: map[topology.Lane]float64{}, work: map[topology.Lane]float64{},
-		behind: map[*ir.Value]*ir.Op{}, waits: map[*ir.Op]float64{}}
+func (m *Model) schedule(bound bool) *schedule {
+	return &schedule{m: m, bound: bound, ready: map[*ir.Value]float64{}, busy: map[topology.Lane]float64{}, work: map[topology.Lane]float64{},
+		behind: map[*ir.Value]*ir.Op{}}
+}
+
+// all runs a function's region, to where its results are there.
+func (s *schedule) all(r *ir.Region) {
+	s.run(r, nil)
+	s.wait(s.latest(r.Yield))
+	s.Step = s.now
 }
 
 // run goes through the ops of a region; the results of those in ahead are there already.
@@ -64,12 +70,18 @@ func (s *schedule) run(r *ir.Region, ahead map[*ir.Op]bool) {
 			return
 		case cost.Link > 0 && op.Body == nil:
 			at, behind = s.transfer(op, at, cost.Link), op
+			if s.bound && !op.Row.Starts() {
+				s.wait(at, op)
+			}
+		case s.bound && op.Row.Awaits():
+			s.wait(at, behind)
 		case op.Row.Name == "scan":
 			s.wait(at, behind)
 			s.loop(op)
 			return
 		case cost.Core > 0:
 			s.wait(at, behind)
+			s.log.kernel(op, s.now, cost.Core)
 			s.now += cost.Core
 			s.Core += cost.Core
 			at, behind = s.now, nil
@@ -96,18 +108,21 @@ func (s *schedule) wait(until float64, behind *ir.Op) {
 		return
 	}
 	s.Exposed += until - s.now
-	if behind != nil {
-		s.waits[behind] += until - s.now
-	}
+	s.log.waited(behind, until-s.now)
 	s.now = until
 }
 
-// transfer queues a collective for its links, and gives when it ends.
+// transfer queues a collective for its links, and gives when it ends. One that the order binds does
+// not begin before the core has come to it.
 func (s *schedule) transfer(op *ir.Op, at, seconds float64) float64 {
+	if s.bound || op.Row.Starts() {
+		at = max(at, s.now)
+	}
 	lanes := s.m.Links(ir.Over(op.Attrs)).Lanes
 	for _, l := range lanes {
 		at = max(at, s.busy[l])
 	}
+	s.log.transfer(op, at, seconds)
 	at += seconds
 	for _, l := range lanes {
 		s.busy[l] = at
@@ -119,6 +134,7 @@ func (s *schedule) transfer(op *ir.Op, at, seconds float64) float64 {
 
 // ahead counts a transfer that the turn before has begun.
 func (s *schedule) ahead(op *ir.Op, seconds float64) {
+	s.log.ahead(op, seconds)
 	for _, l := range s.m.Links(ir.Over(op.Attrs)).Lanes {
 		s.work[l] += seconds
 	}
@@ -128,18 +144,13 @@ func (s *schedule) ahead(op *ir.Op, seconds float64) {
 // loop runs a scan: its first turn, then as many as are left like the second.
 func (s *schedule) loop(op *ir.Op) {
 	first := s.turn(op, nil, nil)
-	second := s.turn(op, first, prefetched(op))
+	second := s.turn(op, first, s.prefetched(op))
+	s.log.loop(op, s.now, first, second)
 	left := float64(op.Turns() - 1)
 	s.now += first.now + left*second.now
 	s.Core += first.Core + left*second.Core
 	s.Links += first.Links + left*second.Links
 	s.Exposed += first.Exposed + left*second.Exposed
-	for x, seconds := range first.waits {
-		s.waits[x] += seconds
-	}
-	for x, seconds := range second.waits {
-		s.waits[x] += left * seconds
-	}
 	for l, until := range second.busy {
 		s.busy[l] = s.now + max(0, until-second.now)
 	}
@@ -151,8 +162,13 @@ func (s *schedule) loop(op *ir.Op) {
 // turn runs a loop's body once, from time 0 on. What the turn before it has left on its way comes
 // late; what is brought ahead is there.
 func (s *schedule) turn(op *ir.Op, before *schedule, ahead map[*ir.Op]bool) *schedule {
-	t := s.m.schedule()
-	if before != nil {
+	t := s.m.schedule(s.bound)
+	t.log = s.log.inner()
+	if before == nil {
+		for l, until := range s.busy {
+			t.busy[l] = max(0, until-s.now)
+		}
+	} else {
 		for l, until := range before.busy {
 			t.busy[l] = max(0, until-before.now)
 		}
@@ -169,8 +185,12 @@ func (s *schedule) turn(op *ir.Op, before *schedule, ahead map[*ir.Op]bool) *sch
 	return t
 }
 
-// prefetched marks the transfers of a loop's body whose operands depend on no carry.
-func prefetched(op *ir.Op) map[*ir.Op]bool {
+// prefetched marks the transfers of a loop's body whose operands depend on no carry; where the order
+// binds there are none.
+func (s *schedule) prefetched(op *ir.Op) map[*ir.Op]bool {
+	if s.bound {
+		return nil
+	}
 	a := op.Attrs.(*ir.ScanAttrs)
 	carried := map[*ir.Value]bool{}
 	for _, p := range op.Body.Params[:a.Carry] {

@@ -22,13 +22,14 @@ func scheduled(t *testing.T, text string) (Timeline, float64, float64) {
 	body := mod.Funcs[0].Body
 	s := m.Region(body)
 	tl := m.Schedule(body)
-	_, waits := m.Waits(body)
-	waited := 0.0
-	for _, seconds := range waits {
-		waited += seconds
+	logged, transfers := m.Transfers(body, false)
+	waited, moved := 0.0, 0.0
+	for _, x := range transfers {
+		waited += x.Exposed
+		moved += x.Seconds
 	}
-	if math.Abs(waited-tl.Exposed) > 1e-9 {
-		t.Errorf("%g s are waited for transfers, %g s exposed", waited, tl.Exposed)
+	if logged != tl || math.Abs(waited-tl.Exposed) > 1e-9 || math.Abs(moved-tl.Links) > 1e-9 {
+		t.Errorf("%g s are waited for transfers of %g s, with %+v: expected %+v", waited, moved, logged, tl)
 	}
 	if math.Abs(s.Core-tl.Core) > 1e-9 || math.Abs(s.Link-tl.Links) > 1e-9 {
 		t.Errorf("the region takes %+v, its schedule %+v", s, tl)
