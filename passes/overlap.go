@@ -16,12 +16,17 @@ func overlap(m *ir.Module, c *Context) {
 	if c.Plan == nil || c.Plan.Overlap != ir.OverlapRing || len(m.Mesh) == 0 {
 		return
 	}
-	h := &hider{mesh: m.Mesh, eager: c.Eager}
+	h := &hider{mesh: m.Mesh, eager: c.Eager, rungs: map[*ir.Op]bool{}}
 	if h.model, _ = cost.On(c.Plan); h.model == nil && !h.eager {
 		return // what is wrong with the plan's mesh is not for this pass to say
 	}
 	for _, f := range m.Funcs {
 		h.region(f.Body, nil)
+		var waits map[*ir.Op]float64
+		if h.model != nil {
+			_, waits = h.model.Waits(f.Body)
+		}
+		h.rings(f.Body, waits, 1)
 	}
 }
 
@@ -29,7 +34,9 @@ func overlap(m *ir.Module, c *Context) {
 type hider struct {
 	mesh  ir.Mesh
 	model *cost.Model
-	eager bool // wherever it can be done
+	eager bool            // wherever it can be done
+	made  int             // rings
+	rungs map[*ir.Op]bool // products that rings have made: they are small enough
 }
 
 // region rewrites a region, those inside it first, and gives what is to stand in front of the loop

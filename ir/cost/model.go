@@ -136,28 +136,34 @@ func (m *Model) Rate(axes []string) float64 {
 	return m.chip.HBMRate / 2
 }
 
-// ring is what a permute by some places asks of the links.
-func (m *Model) ring(axes []string, step int) topology.Exchange {
-	key := fmt.Sprint(over(axes), step)
+// ring is what permutes by some places, all at once, ask of the links.
+func (m *Model) ring(axes []string, steps []int) topology.Exchange {
+	key := fmt.Sprint(over(axes), steps)
 	e, ok := m.rings[key]
 	if !ok {
-		e = m.exchange(axes, step)
+		e = m.exchange(axes, steps)
 		m.rings[key] = e
 	}
 	return e
 }
 
-func (m *Model) exchange(axes []string, step int) topology.Exchange {
+func (m *Model) exchange(axes []string, steps []int) topology.Exchange {
 	n := m.mesh.Size(axes...)
-	step = (step%n + n) % n
-	if m.assigned == nil {
-		way := min(step, n-step)
-		return topology.Exchange{Busiest: way, Farthest: way}
-	}
 	var pairs [][2]int
-	for from := range m.mesh.Devices() {
-		to := m.mesh.Group(from, axes)[(m.mesh.Place(from, axes)+step)%n]
-		pairs = append(pairs, [2]int{from, to})
+	var e topology.Exchange // of a ring on its own
+	ways := map[bool]int{}
+	for _, step := range steps {
+		step = (step%n + n) % n
+		way, back := min(step, n-step), n-step < step
+		ways[back] += way
+		e.Busiest, e.Farthest = max(e.Busiest, ways[back]), max(e.Farthest, way)
+		for from := range m.mesh.Devices() {
+			to := m.mesh.Group(from, axes)[(m.mesh.Place(from, axes)+step)%n]
+			pairs = append(pairs, [2]int{from, to})
+		}
+	}
+	if m.assigned == nil {
+		return e
 	}
 	return m.assigned.Topology.Exchange(m.assigned.Devices, pairs)
 }

@@ -7,12 +7,13 @@ import (
 	"vitc/ir"
 )
 
-// Collectives lists the ops that bring numbers from device to device.
+// Collectives lists the ops that bring numbers from device to device, and those that cut blocks to go
+// with what has been brought.
 func Collectives(m *ir.Module) []*ir.Op {
 	var ops []*ir.Op
 	for _, f := range m.Funcs {
 		f.Body.Walk(func(op *ir.Op) {
-			if op.Row.Class == ir.Collective && op.Row.Name != "block" && op.Row.Name != "axis_index" {
+			if op.Row.Class == ir.Collective && op.Row.Name != "axis_index" && (op.Row.Name != "block" || varies(op)) {
 				ops = append(ops, op)
 			}
 		})
@@ -29,7 +30,13 @@ type Mutation struct {
 // Telling reports whether an op's types tell of what breaks it: not where values vary, nor of a ring
 // that is turned.
 func Telling(op *ir.Op) bool {
-	return len(op.In[0].Type.Shard.Varies()) == 0 && op.Row.Name != "permute"
+	return !varies(op) && op.Row.Name != "permute"
+}
+
+// varies reports whether values of an op have no global meaning.
+func varies(op *ir.Op) bool {
+	of := func(v *ir.Value) bool { return len(v.Type.Shard.Varies()) > 0 }
+	return slices.ContainsFunc(op.In, of) || slices.ContainsFunc(op.Out, of)
 }
 
 // Mutations are ways to break collectives.
@@ -57,6 +64,11 @@ func drop(m *ir.Module, op *ir.Op) bool {
 		}
 	case *ir.ExchangeAttrs: // its own blocks, as often as there are devices
 		return regather(m, op, a)
+	case *ir.BlockAttrs:
+		if op.Row.Name == "block" {
+			return false
+		}
+		op.Row, op.Attrs, op.In = ir.Lookup("fence"), &ir.FenceAttrs{}, op.In[:1] // what is there
 	}
 	return true
 }
@@ -111,17 +123,23 @@ func setOver(op *ir.Op, over []string) bool {
 		a.Over = over
 	case *ir.PermuteAttrs:
 		a.Over = over
+	case *ir.BlockAttrs:
+		a.Over = over
 	}
 	return true
 }
 
-// restep sends blocks one place further.
+// restep sends blocks one place further, or cuts or writes the next one.
 func restep(m *ir.Module, op *ir.Op) bool {
-	a, ok := op.Attrs.(*ir.PermuteAttrs)
-	if ok {
+	switch a := op.Attrs.(type) {
+	case *ir.PermuteAttrs:
 		a.Step++
+		return true
+	case *ir.BlockAttrs:
+		a.Step++
+		return true
 	}
-	return ok
+	return false
 }
 
 // redim gathers or scatters another dim of the same size.
