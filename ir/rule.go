@@ -195,8 +195,8 @@ func (r Rule) Bind(in, out []Type) (Rule, error) {
 	if len(in) != len(r.In) {
 		return r, fmt.Errorf("rule %s is for %d operands, found %d", r, len(r.In), len(in))
 	}
-	// Dims of one factor decide sizes; dims of several are then checked, or solved for one.
-	for pass := 0; pass < 2; pass++ {
+	// Dims of one factor decide sizes; dims of several are then solved for one, and at last checked.
+	for pass := 0; pass < 3; pass++ {
 		for i, t := range in {
 			if err := r.bindTerm(r.In[i], t, pass); err != nil {
 				return r, fmt.Errorf("operand %d: %w", i+1, err)
@@ -233,13 +233,24 @@ func (r *Rule) bindTerm(t Term, ty Type, pass int) error {
 				return fmt.Errorf("factor %c is %d and %d", f.Name, f.Size, ty.Dims[i].Size)
 			}
 		}
-		if pass == 1 && len(d) != 1 {
+		if len(d) != 1 && (pass == 2 || pass == 1 && r.open(d) == 1) {
 			if err := r.bindJoined(d, ty.Dims[i].Size); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// open counts the factors of a dim whose sizes are not known.
+func (r *Rule) open(d DimFactors) int {
+	n := 0
+	for _, f := range d {
+		if r.Factors[f].Size == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *Rule) bindJoined(d DimFactors, size int) error {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"vitc/ir"
+	"vitc/ir/cost"
 )
 
 // collectives takes small collectives out of loops. Each costs its latency however little it
@@ -16,10 +17,24 @@ import (
 //     change places.
 //
 // What a collective carries, all turns together, must be small: it is stored whole meanwhile, and
-// large ones are better hidden behind products, one turn at a time.
-func collectives(m *ir.Module, _ *Context) {
+// large ones are better hidden behind products, one turn at a time. Those that are left and small
+// become one where they need not wait for one another (collectives_combine.go).
+func collectives(m *ir.Module, c *Context) {
+	if len(m.Mesh) == 0 {
+		return
+	}
 	for _, f := range m.Funcs {
 		hoistFrom(f.Body)
+	}
+	w := &combiner{mesh: m.Mesh, bound: c.Target.OrderBinds(), eager: c.Eager}
+	if c.Plan != nil {
+		w.model, _ = cost.On(c.Plan) // what is wrong with the plan's mesh is not for this pass to say
+	}
+	if w.model == nil && !w.eager {
+		return
+	}
+	for _, f := range m.Funcs {
+		w.region(f.Body, nil)
 	}
 }
 
@@ -196,20 +211,25 @@ func (l *turns) outside(op *ir.Op, x *ir.Value, each int) *ir.Value {
 
 // deeper is a collective's attributes for a value with more leading dims.
 func deeper(attrs any, dims int) any {
-	if a, ok := attrs.(*ir.GatherAttrs); ok {
+	switch a := attrs.(type) {
+	case *ir.GatherAttrs:
 		return &ir.GatherAttrs{Dim: a.Dim + dims, Over: a.Over}
+	case *ir.BlockAttrs:
+		return &ir.BlockAttrs{Dim: a.Dim + dims, Over: a.Over}
 	}
 	return attrs
 }
 
-// sumsBehind lists, from the last to the first, the sums over devices and casts that make a value and
-// nothing else, down to the first sum; the value under it is the second result. It is nil where
-// there is no sum, or its operand is large.
+// sumsBehind lists, from the last to the first, the sums over devices that make a value, with the
+// gathers, blocks and casts between them, and nothing else, down to the first sum; the value under it
+// is the second result. It is nil where there is no sum, or what it carries is large.
 func (l *turns) sumsBehind(v *ir.Value, each int) ([]*ir.Op, *ir.Value) {
 	var chain []*ir.Op
-	last := -1
-	for at := v; at.Def != nil && l.uses[at] == 1 && (devicesSum(at.Def) || at.Def.Widens()); at = at.Def.In[0] {
-		if chain = append(chain, at.Def); devicesSum(at.Def) && l.bytes(at.Def.In[0].Type.As(v.Type.DType), each) <= mostHoisted {
+	last, largest := -1, 0
+	for at := v; at.Def != nil && l.uses[at] == 1 && (devicesSum(at.Def) || places(at.Def)); at = at.Def.In[0] {
+		chain = append(chain, at.Def)
+		largest = max(largest, l.bytes(at.Type.As(v.Type.DType), each), l.bytes(at.Def.In[0].Type.As(v.Type.DType), each))
+		if devicesSum(at.Def) && largest <= mostHoisted {
 			last = len(chain)
 		}
 	}
@@ -217,6 +237,14 @@ func (l *turns) sumsBehind(v *ir.Value, each int) ([]*ir.Op, *ir.Value) {
 		return nil, nil
 	}
 	return chain[:last], chain[last-1].In[0]
+}
+
+// places reports whether an op gives numbers as it finds them: what adds them up before adds them
+// up behind as well.
+func places(op *ir.Op) bool {
+	a, ok := op.Attrs.(*ir.BlockAttrs)
+	own := ok && op.Row.Name == "block" && a.Step == 0
+	return own || op.Row.Name == "all_gather" || op.Widens()
 }
 
 func devicesSum(op *ir.Op) bool {

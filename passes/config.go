@@ -20,8 +20,12 @@ type Config struct {
 
 // Target describes the machine that code is generated for, as far as passes care.
 type Target struct {
-	Name string // cpu, ref
+	Name string // cpu, ref, xla
 }
+
+// OrderBinds reports whether ops run in the order in which they stand: XLA starts a transfer when it
+// thinks best, and those of a loop's next turn ahead where they depend on no carry.
+func (t Target) OrderBinds() bool { return t.Name == "cpu" || t.Name == "ref" }
 
 // Context is a pass's view of one run: the configuration, and where it says what the user
 // should know.

@@ -9,11 +9,12 @@ import (
 	"vitc/ir/irtest"
 )
 
-// Whatever program is laid out by whatever plan: the verifier refuses it once one of its collectives
+// Whatever program is laid out by whatever plan, its collectives as they come or joined: the verifier refuses it once one of its collectives
 // is left out, done twice, done over other axes, or along another dim.
 func TestMutantsAreRefused(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		text := drawSPMD(t).spread(t, "propagate", "partition").String()
+		names := []string{"propagate", "partition", "collectives"}
+		text := drawSPMD(t).spread(t, names[:rapid.IntRange(2, 3).Draw(t, "passes")]...).String()
 		for k, op := range irtest.Collectives(reread(t, text)) {
 			if !irtest.Telling(op) {
 				continue

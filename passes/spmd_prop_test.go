@@ -33,7 +33,7 @@ func drawSPMD(t *rapid.T) spmdCase {
 func (c spmdCase) spread(t *rapid.T, names ...string) *ir.Module {
 	t.Helper()
 	m := through(t, c.m)
-	err := passes.Run(m, names, passes.Options{Config: passes.Config{Plan: c.plan}})
+	err := passes.Run(m, names, passes.Options{Config: passes.Config{Plan: c.plan, Eager: true}})
 	if list, ok := err.(diag.List); ok {
 		t.Skip(list)
 	}
@@ -75,14 +75,15 @@ func far(want, got []*interp.Tensor) (i, k int, yes bool) {
 }
 
 // A partitioned program computes on a mesh what it computes on one device, gradients and steps
-// included; and so it does once it has kernels and memory.
+// included; and so it does once its collectives are fewer, and once it has kernels and memory.
 func TestPartitionKeepsNumbers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawSPMD(t)
 		want := evaluate(t, c.m, retyped(c.m, c.args), interp.Options{})
 		partitioned := c.spread(t, "propagate", "partition")
-		planned := c.spread(t, "propagate", "partition", "fuse", "memory")
-		for _, m := range []*ir.Module{partitioned, planned} {
+		fewer := c.spread(t, "propagate", "partition", "collectives")
+		planned := c.spread(t, "propagate", "partition", "collectives", "fuse", "memory")
+		for _, m := range []*ir.Module{partitioned, fewer, planned} {
 			got, err := onMesh(m, retyped(c.m, c.args), c.m.Funcs[0])
 			if err != nil {
 				t.Fatalf("%v\n%+v\n%s\n%s", err, c.plan, c.m, m)

@@ -17,9 +17,9 @@ type Timeline struct {
 
 // Schedule runs a region in its order: the core takes kernel after kernel, and waits where one reads
 // what is still on its way; a transfer starts as soon as its operand is there and its links are free.
-// In loops what depends on no carry is brought a turn ahead, where the compiler does that
-// (BringsAhead) and the links have time: no turn is shorter than what it asks of a link. A loop goes on as in its second turn, which finds what the
-// first has left on its way.
+// In loops what depends on no carry is brought a turn ahead, as XLA does, where the links have time:
+// no turn is shorter than what it asks of a link. A loop goes on as in its second turn, which finds what
+// the first has left on its way.
 func (m *Model) Schedule(r *ir.Region) Timeline {
 	s := m.schedule(false)
 	s.all(r)
@@ -144,7 +144,11 @@ func (s *schedule) ahead(op *ir.Op, seconds float64) {
 // loop runs a scan: its first turn, then as many as are left like the second.
 func (s *schedule) loop(op *ir.Op) {
 	first := s.turn(op, nil, nil)
-	second := s.turn(op, first, s.prefetched(op))
+	var early map[*ir.Op]bool
+	if !s.bound {
+		early = Ahead(op)
+	}
+	second := s.turn(op, first, early)
 	s.log.loop(op, s.now, first, second)
 	left := float64(op.Turns() - 1)
 	s.now += first.now + left*second.now
@@ -185,12 +189,8 @@ func (s *schedule) turn(op *ir.Op, before *schedule, ahead map[*ir.Op]bool) *sch
 	return t
 }
 
-// prefetched marks the transfers of a loop's body whose operands depend on no carry; where the order
-// binds there are none.
-func (s *schedule) prefetched(op *ir.Op) map[*ir.Op]bool {
-	if s.bound {
-		return nil
-	}
+// Ahead marks the transfers of a loop's body whose operands depend on no carry.
+func Ahead(op *ir.Op) map[*ir.Op]bool {
 	a := op.Attrs.(*ir.ScanAttrs)
 	carried := map[*ir.Value]bool{}
 	for _, p := range op.Body.Params[:a.Carry] {
