@@ -36,6 +36,9 @@ func sample() *Bundle {
 				{Run: &Run{Kernel: "k3", Args: []Addr{{Space: "res1", Bytes: 4}}, Tasks: 1}},
 				{Collective: &Collective{Row: "all_gather", Over: []string{"x"}, In: []Operand{{Addr{Space: "arena", Bytes: 8}, vector(2)}},
 					Out: Operand{Addr{Space: "arena", Offset: 64, Bytes: 16}, vector(4)}, Label: "all_gather"}},
+				{Collective: &Collective{Row: "permute", Over: []string{"x"}, Step: 1, In: []Operand{{Addr{Space: "arena", Bytes: 8}, vector(2)}},
+					Out: Operand{Addr{Space: "arena", Offset: 64, Bytes: 8}, vector(2)}, Ticket: 2}},
+				{Wait: &Wait{Ticket: 2, Label: "permute"}},
 			},
 		}}},
 	}
@@ -149,6 +152,16 @@ func TestPlanCheck(t *testing.T) {
 		"sharding":      {func(f *FuncPlan) { f.Args[1].Type = vector(8).WithDim(0, "z") }, "has not"},
 		"sharded dims":  {func(f *FuncPlan) { f.Args[1].Type.Shard = &ir.Sharding{Dims: [][]string{{"x"}, {"y"}}} }, "2 dims for 1"},
 		"padding":       {func(f *FuncPlan) { f.Args[1].Type.Dims[0].Global = 9 }, "of which 9 count"},
+		"ticket":        {func(f *FuncPlan) { f.Steps[4].Collective.Ticket = -1 }, "ticket -1, which is no ticket"},
+		"ticket twice":  {func(f *FuncPlan) { meeting(f).Ticket = 2 }, "ticket 2, which is no ticket, or under way"},
+		"ticket left":   {func(f *FuncPlan) { f.Steps = f.Steps[:5] }, "no step waits for tickets [2]"},
+		"ticket unsold": {func(f *FuncPlan) { f.Steps[5].Wait.Ticket = 1 }, "waits for ticket 1, which no step before it has started"},
+		"ticket away": {func(f *FuncPlan) {
+			loop(f).Body[1] = Step{Wait: f.Steps[5].Wait}
+			f.Steps[1], f.Steps[4] = f.Steps[4], f.Steps[1]
+		}, "waits for ticket 2"},
+		"ticket to put": {func(f *FuncPlan) { *meeting(f) = put(2); meeting(f).Ticket = 1 }, "it moves nothing"},
+		"half a row":    {func(f *FuncPlan) { meeting(f).Row = "all_gather_start" }, `no collective "all_gather_start"`},
 		"none":          {func(f *FuncPlan) { f.Steps[0].Run = nil }, "none of run"},
 		"arena":         {func(f *FuncPlan) { f.Arena = -64 }, "arena of -64"},
 		"dtype":         {func(f *FuncPlan) { f.Args[1].Type.DType = ir.Real }, "no place in memory"},

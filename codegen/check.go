@@ -60,6 +60,7 @@ type checker struct {
 	sizes   map[string]int // bytes of each space
 	kernels map[string]bool
 	loops   []int // lengths of the enclosing loops
+	flights []int // tickets of collectives under way
 	count   int
 }
 
@@ -111,18 +112,23 @@ func typeBytes(t ir.Type) (int, error) {
 }
 
 func (c *checker) steps(steps []Step) error {
+	from := len(c.flights)
 	for i := range steps {
 		if c.count++; c.count > maxSteps {
 			return fmt.Errorf("more than %d steps", maxSteps)
 		}
-		if err := c.step(&steps[i]); err != nil {
+		if err := c.step(&steps[i], from); err != nil {
 			return fmt.Errorf("step %d: %w", i, err)
 		}
+	}
+	if left := c.flights[from:]; len(left) > 0 {
+		return fmt.Errorf("no step waits for tickets %v", left)
 	}
 	return nil
 }
 
-func (c *checker) step(s *Step) error {
+// step checks one step of a list, before which from tickets were under way.
+func (c *checker) step(s *Step, from int) error {
 	switch *s { // is it, but for one field, empty?
 	case Step{Run: s.Run}:
 		if s.Run != nil {
@@ -134,8 +140,10 @@ func (c *checker) step(s *Step) error {
 		return c.copy(s.Copy)
 	case Step{Collective: s.Collective}:
 		return c.collective(s.Collective)
+	case Step{Wait: s.Wait}:
+		return c.wait(s.Wait, from)
 	}
-	return fmt.Errorf("is none of run, loop, copy and collective, or several")
+	return fmt.Errorf("is none of run, loop, copy, collective and wait, or several")
 }
 
 func (c *checker) run(r *Run) error {

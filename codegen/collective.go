@@ -2,12 +2,14 @@ package codegen
 
 import (
 	"fmt"
+	"slices"
 
 	"vitc/ir"
 )
 
 // Collective computes a row of the IR's collectives on what the devices of the plan's mesh hold:
-// all of them come to it, and each gives its operands and takes its result.
+// all of them come to it, and each gives its operands and takes its result. With a ticket it is
+// started only: steps go on beside it, and leave its buffers alone, until the Wait of its ticket.
 type Collective struct {
 	Row   string    `json:"row"` // all_gather, all_reduce, ...
 	Over  []string  `json:"over"`
@@ -18,6 +20,15 @@ type Collective struct {
 	In    []Operand `json:"in,omitempty"`
 	Out   Operand   `json:"out"`
 	Label string    `json:"label,omitempty"` // as Run has it
+	// Ticket tells apart what is under way at once, from 1 on; 0: the step ends when the result is
+	// there.
+	Ticket int `json:"ticket,omitempty"`
+}
+
+// Wait waits for the collective that an earlier step of the same list has started with a ticket.
+type Wait struct {
+	Ticket int    `json:"ticket"`
+	Label  string `json:"label,omitempty"`
 }
 
 // Operand is a dense tensor of a device.
@@ -26,10 +37,10 @@ type Operand struct {
 	Type ir.Type `json:"type"`
 }
 
-// NewCollective describes an op of a collective row; its operands and result are still to be given
-// places.
+// NewCollective describes an op of a collective row, in one or its start; its operands and result are
+// still to be given places.
 func NewCollective(op *ir.Op) *Collective {
-	c := &Collective{Row: op.Row.Name, Over: ir.Over(op.Attrs)}
+	c := &Collective{Row: op.Row.Whole().Name, Over: ir.Over(op.Attrs)}
 	switch a := op.Attrs.(type) {
 	case *ir.BlockAttrs:
 		c.Dim, c.Step = a.Dim, a.Step
@@ -48,7 +59,7 @@ func NewCollective(op *ir.Op) *Collective {
 // Op is the op that the collective stands for, nil if there is no such row.
 func (c *Collective) Op() *ir.Op {
 	row := ir.Lookup(c.Row)
-	if row == nil || row.Class != ir.Collective || row.Attrs == nil {
+	if row == nil || row.Class != ir.Collective || row.Whole() != row {
 		return nil
 	}
 	op := &ir.Op{Row: row, Attrs: row.Attrs()}
@@ -97,6 +108,34 @@ func (c *checker) collective(k *Collective) error {
 	if err := ir.CheckCollective(c.mesh, op); err != nil {
 		return fmt.Errorf("%s: %w", k.Row, err)
 	}
+	return c.starts(k, op.Row)
+}
+
+// maxFlights bounds the tickets of collectives that are under way at once.
+const maxFlights = 1 << 16
+
+// starts checks the ticket of a collective.
+func (c *checker) starts(k *Collective, row *ir.Row) error {
+	switch {
+	case k.Ticket == 0:
+		return nil
+	case k.Ticket < 0 || k.Ticket > maxFlights || slices.Contains(c.flights, k.Ticket):
+		return fmt.Errorf("%s with ticket %d, which is no ticket, or under way", k.Row, k.Ticket)
+	case row.Ends == nil:
+		return fmt.Errorf("%s with ticket %d: it moves nothing", k.Row, k.Ticket)
+	}
+	c.flights = append(c.flights, k.Ticket)
+	return nil
+}
+
+// wait checks that what is waited for was started in the same list of steps, the first of whose
+// tickets is number from.
+func (c *checker) wait(w *Wait, from int) error {
+	i := slices.Index(c.flights[from:], w.Ticket)
+	if i < 0 {
+		return fmt.Errorf("waits for ticket %d, which no step before it has started", w.Ticket)
+	}
+	c.flights = slices.Delete(c.flights, from+i, from+i+1)
 	return nil
 }
 

@@ -35,6 +35,7 @@ type Step struct {
 	Loop       *Loop       `json:"loop,omitempty"`
 	Copy       *Copy       `json:"copy,omitempty"`
 	Collective *Collective `json:"collective,omitempty"`
+	Wait       *Wait       `json:"wait,omitempty"`
 }
 
 // Run calls a kernel, which cuts its work into Tasks parts that may run at the same time and

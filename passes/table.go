@@ -20,7 +20,7 @@ var (
 // pipelines name each target's passes in order; a pass may stand more than once.
 var pipelines = map[string][]string{
 	"ref": slices.Concat(common, spmd),
-	"cpu": slices.Concat(common, spmd, []string{"fuse", "memory"}),
+	"cpu": slices.Concat(common, spmd, []string{"fuse", "asynchronous", "memory"}),
 	"xla": slices.Concat(common, []string{"moments"}, spmd, []string{"collectives", "fence", "overlap"}), // XLA makes kernels and memory of its own
 }
 
@@ -54,8 +54,17 @@ func init() {
 			}},
 		{Name: "fuse", Doc: "group ops into kernels", Run: fuse, Needs: differentiated,
 			After: map[string]string{"precision": "a kernel's loads and stores have machine dtypes"}},
+		{Name: "asynchronous", Doc: "start collectives early, and wait for them late", Run: asynchronous, Needs: differentiated,
+			After: map[string]string{
+				"partition": "collectives are what it takes apart",
+				"overlap":   "the sends of rings and exchanges are transfers like others",
+				"fuse":      "kernels are what transfers run beside",
+			}},
 		{Name: "memory", Doc: "give every value its place, and state its own again", Phase: ir.Scheduled, Run: memory, Needs: machineTyped,
-			After: map[string]string{"fuse": "values inside kernels live in registers"}},
+			After: map[string]string{
+				"fuse":         "values inside kernels live in registers",
+				"asynchronous": "what is under way keeps its place",
+			}},
 	}
 	for target, names := range pipelines {
 		if err := misplaced(names); err != nil {

@@ -65,6 +65,8 @@ func passCase(t *testing.T, pass, file string) {
 		checkAbout(t, whole, sliced)
 	case pass == "propagate" || pass == "order":
 		checkAbout(t, parsed(t, text), m)
+	case parsed(t, string(a.Files[0].Data)).Phase == ir.Partitioned:
+		checkDevices(t, parsed(t, text), m)
 	case m.Phase == ir.Partitioned:
 		whole := parsed(t, string(a.Files[0].Data))
 		runPasses(t, whole, mathPasses(string(a.Comment)), passes.Config{})
@@ -173,6 +175,35 @@ func checkNumbers(t *testing.T, before, after *ir.Module) {
 			same := func(a, b float64) bool { return a == b || a != a && b != b }
 			if !slices.EqualFunc(want[k].F, got.F, same) {
 				t.Errorf("@%s: result %d was %v, is %v", f.Name, k+1, want[k].F, got.F)
+			}
+		}
+	}
+}
+
+// checkDevices compares what each device of two partitioned modules computes, to the last bit.
+func checkDevices(t *testing.T, before, after *ir.Module) {
+	t.Helper()
+	for i, f := range before.Funcs {
+		args := make([][]*interp.Tensor, before.Mesh.Devices())
+		for d := range args {
+			args[d] = arguments(f)
+			for _, x := range args[d] {
+				x.F[0] = x.Type.DType.Round(float64(d))
+			}
+		}
+		want, err := interp.RunMesh(before.Mesh, f, args, interp.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := interp.RunMesh(after.Mesh, after.Funcs[i], args, interp.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for d := range want {
+			for k, w := range want[d] {
+				if !slices.Equal(w.F, got[d][k].F) {
+					t.Errorf("@%s: device %d's result %d was %v, is %v", f.Name, d, k+1, w.F, got[d][k].F)
+				}
 			}
 		}
 	}

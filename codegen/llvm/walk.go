@@ -61,6 +61,8 @@ type walker struct {
 	turns []int // lengths of the scans around
 	base  int   // where temporary memory begins, after the arena of the memory pass
 	temp  int   // the most of it used
+
+	flights []*ir.Value // what is under way, by the numbers of tickets less one
 }
 
 const alignment = 64
@@ -121,6 +123,12 @@ func (w *walker) region(r *ir.Region) []codegen.Step {
 			steps = append(steps, w.scan(op)...)
 		case name == "fusion":
 			steps = append(steps, w.fusion(op)...)
+		case op.Row.Starts():
+			c := collective(op)
+			c.Ticket = w.ticket(op.Out[0])
+			steps = append(steps, codegen.Step{Collective: c})
+		case op.Row.Awaits():
+			steps = append(steps, codegen.Step{Wait: &codegen.Wait{Ticket: w.arrived(op.In[0]), Label: label(op.Row.Name, op)}})
 		case op.Row.Class == ir.Collective:
 			steps = append(steps, codegen.Step{Collective: collective(op)})
 		case name == "rearrange", name == "slice": // a view: it lies where its operand does
@@ -138,8 +146,26 @@ func collective(op *ir.Op) *codegen.Collective {
 	for _, v := range op.In {
 		c.In = append(c.In, codegen.Operand{At: place(v), Type: v.Type})
 	}
-	c.Out = codegen.Operand{At: place(op.Out[0]), Type: op.Out[0].Type}
+	c.Out = codegen.Operand{At: place(op.Out[0]), Type: op.Out[0].Type.Landed()}
 	return c
+}
+
+// ticket gives a value that is under way the least number that no other one has at this moment. All
+// devices come to starts and dones in one order, so that two transfers of one number never meet.
+func (w *walker) ticket(v *ir.Value) int {
+	i := slices.Index(w.flights, nil)
+	if i < 0 {
+		i, w.flights = len(w.flights), append(w.flights, nil)
+	}
+	w.flights[i] = v
+	return i + 1
+}
+
+// arrived gives a value's number back.
+func (w *walker) arrived(v *ir.Value) int {
+	i := slices.Index(w.flights, v)
+	w.flights[i] = nil
+	return i + 1
 }
 
 // scan makes a loop. What circles in a carry must be found, at every turn, at the parameter's

@@ -2,9 +2,6 @@ package dist
 
 import "context"
 
-// tagAgree is the tag of messages beside collectives.
-const tagAgree = 1
-
 // Broadcast gives every rank what rank 0 has; what the others pass counts for nothing.
 func Broadcast(ctx context.Context, t Transport, data []byte) ([]byte, error) {
 	if t.Rank() > 0 {

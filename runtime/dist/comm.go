@@ -8,13 +8,14 @@ import (
 	"vitc/ir"
 )
 
-// Comm is one device's side of a mesh whose devices are the ranks of a transport. It computes one
-// collective at a time, on dense, row-major, little-endian buffers of local types; every device
-// of a group must come to the same collectives in the same order.
+// Comm is one device's side of a mesh whose devices are the ranks of a transport. It computes
+// collectives on dense, row-major, little-endian buffers of local types: those of one ticket one at a
+// time, and in the same order on every device of a group; those of several beside each other, in
+// whatever order they come to their ends.
 type Comm struct {
 	mesh    ir.Mesh
 	t       Transport
-	scratch []byte
+	scratch [][]byte // by ticket
 }
 
 // New makes the device's side of a mesh. The transport has a rank a device.
@@ -40,11 +41,13 @@ type Spec struct {
 	Attrs any       // the row's, such as *ir.GatherAttrs
 	In    []ir.Type // none for axis_index, two for put
 	Out   ir.Type
+	// Ticket tells apart what may be under way at once; 0 is for collectives that are run, not started.
+	Ticket int
 }
 
-// SpecOf is the collective that an op of a partitioned function is.
+// SpecOf is the collective that an op of a partitioned function is, or starts.
 func SpecOf(op *ir.Op) Spec {
-	s := Spec{Row: op.Row.Name, Attrs: op.Attrs, Out: op.Out[0].Type}
+	s := Spec{Row: op.Row.Whole().Name, Attrs: op.Attrs, Out: op.Out[0].Type.Landed()}
 	for _, v := range op.In {
 		s.In = append(s.In, v.Type)
 	}
@@ -84,8 +87,11 @@ func (c *Comm) Prepare(s Spec) (*Collective, error) {
 	if err := row.prepare(k); err != nil {
 		return nil, err
 	}
-	if len(c.scratch) < k.scratch {
-		c.scratch = make([]byte, k.scratch)
+	for len(c.scratch) <= s.Ticket {
+		c.scratch = append(c.scratch, nil)
+	}
+	if len(c.scratch[s.Ticket]) < k.scratch {
+		c.scratch[s.Ticket] = make([]byte, k.scratch)
 	}
 	return k, nil
 }
@@ -115,14 +121,23 @@ func (k *Collective) others() []int {
 	return list
 }
 
+// message is data to a place of the group, or room for data from it.
+func (k *Collective) message(place int, data []byte) Message {
+	m := Message{Peer: k.group[place], Data: data}
+	if k.spec.Ticket > 0 {
+		m.Tag = Aside - 1 + k.spec.Ticket
+	}
+	return m
+}
+
 // exchange sends a block to each other device of the group and takes one from each; sends and
 // recvs give the buffers by place.
 func (k *Collective) exchange(ctx context.Context, send, recv func(place int) []byte) error {
 	n := len(k.group) - 1
 	sends, recvs := make([]Message, 0, n), make([]Message, 0, n)
 	for _, p := range k.others() {
-		sends = append(sends, Message{Peer: k.group[p], Data: send(p)})
-		recvs = append(recvs, Message{Peer: k.group[p], Data: recv(p)})
+		sends = append(sends, k.message(p, send(p)))
+		recvs = append(recvs, k.message(p, recv(p)))
 	}
 	slices.Reverse(recvs) // from the neighbour on the other side first
 	return k.comm.t.Exchange(ctx, sends, recvs)

@@ -120,8 +120,8 @@ func (k *Collective) permute(ctx context.Context, in [][]byte, out []byte) error
 		copy(out, in[0])
 		return nil
 	}
-	to, from := k.group[around(k.place+step, n)], k.group[around(k.place-step, n)]
-	return k.comm.t.Exchange(ctx, []Message{{Peer: to, Data: in[0]}}, []Message{{Peer: from, Data: out}})
+	to, from := k.message(around(k.place+step, n), in[0]), k.message(around(k.place-step, n), out)
+	return k.comm.t.Exchange(ctx, []Message{to}, []Message{from})
 }
 
 func (k *Collective) prepareGather() error {
@@ -157,7 +157,8 @@ func (k *Collective) allGather(ctx context.Context, in [][]byte, out []byte) err
 
 // room is scratch for a block of some bytes of every place.
 func (k *Collective) room(bytes int) func(place int) []byte {
-	return func(p int) []byte { return k.comm.scratch[p*bytes : (p+1)*bytes : (p+1)*bytes] }
+	scratch := k.comm.scratch[k.spec.Ticket]
+	return func(p int) []byte { return scratch[p*bytes : (p+1)*bytes : (p+1)*bytes] }
 }
 
 // packed gives the blocks of x by place, copied to scratch from a place on where their bytes stand

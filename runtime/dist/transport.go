@@ -28,6 +28,14 @@ type Transport interface {
 	Abort(err error)
 }
 
+// Tags of messages: 0 of collectives that hold their devices up.
+const (
+	tagAgree = 1 // of messages between collectives
+	// Aside is the first of those of collectives that were started, a tag for each ticket: the rank
+	// works on meanwhile, and leaves the transport a part of its processor only.
+	Aside = 2
+)
+
 // Message is data for a rank, or room for data from it.
 type Message struct {
 	Peer int
@@ -49,6 +57,18 @@ func (e *AbortError) Error() string {
 
 // Unwrap is why it gave up.
 func (e *AbortError) Unwrap() error { return e.Err }
+
+// BesideWork reports whether messages are of a collective that was started.
+func BesideWork(lists ...[]Message) bool {
+	for _, list := range lists {
+		for _, m := range list {
+			if m.Tag >= Aside {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // CheckPeers refuses messages to ranks that there are not.
 func CheckPeers(size int, lists ...[]Message) error {

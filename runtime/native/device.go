@@ -96,7 +96,7 @@ func (d *device) bind(plan *codegen.FuncPlan, kernels map[string]uintptr, timer 
 	if f.ops, err = r.steps(plan.Steps); err != nil {
 		return err
 	}
-	f.frame = frame{bases: []uintptr{d.arena.addr()}, turns: make([]int, r.most), pool: d.pool, timer: timer}
+	f.frame = frame{bases: []uintptr{d.arena.addr()}, turns: make([]int, r.most), pool: d.pool, timer: timer, flights: make([]*dist.Flight, r.tickets+1)}
 	f.blocks = []*block{nil}
 	for _, a := range plan.Args {
 		if err := d.space(f, a); err != nil {
@@ -144,6 +144,7 @@ func (d *device) run(ctx context.Context, fn string, args []argument, inputs map
 		return nil
 	}
 	d.comm.Transport().Abort(err)
+	f.frame.land()
 	return fmt.Errorf("device %d: %w", d.number, err)
 }
 

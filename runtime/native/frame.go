@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 	"unsafe"
+
+	"vitc/runtime/dist"
 )
 
 // frame is a call under way: where each space lies, and the turns of the loops around.
@@ -12,6 +14,8 @@ type frame struct {
 	turns []int
 	pool  *pool
 	timer timer
+	// flights are the collectives under way, by their tickets; nil where there is none.
+	flights []*dist.Flight
 }
 
 func (f *frame) at(p *place) uintptr {
@@ -33,6 +37,8 @@ func (f *frame) exec(ctx context.Context, ops []op) error {
 			err = f.loop(ctx, o.loop)
 		case o.meet != nil:
 			err = f.meet(ctx, o.meet)
+		case o.wait != nil:
+			err = f.wait(o.wait)
 		default:
 			f.copy(o.copy)
 		}
@@ -71,8 +77,30 @@ func (f *frame) meet(ctx context.Context, m *meeting) error {
 	for i := range m.in {
 		m.buffers[i] = bytesAt(f.at(&m.in[i]), m.sizes[i])
 	}
+	out := bytesAt(f.at(&m.out), m.sizes[len(m.in)])
+	if m.ticket > 0 {
+		f.flights[m.ticket] = m.Start(ctx, m.buffers, out)
+		return nil
+	}
 	defer f.timed(m.name, m.label)()
-	return m.Run(ctx, m.buffers, bytesAt(f.at(&m.out), m.sizes[len(m.in)]))
+	return m.Run(ctx, m.buffers, out)
+}
+
+func (f *frame) wait(w *wait) error {
+	defer f.timed(w.name, w.label)()
+	flight := f.flights[w.ticket]
+	f.flights[w.ticket] = nil
+	return flight.Wait()
+}
+
+// land waits until nothing is under way any more. The call has failed, and the group is aborted.
+func (f *frame) land() {
+	for i, flight := range f.flights {
+		if flight != nil {
+			flight.Wait() // its error is not the first
+			f.flights[i] = nil
+		}
+	}
 }
 
 // timed tells the timer, when what it gives is called, how long that took.

@@ -20,6 +20,7 @@ type op struct {
 	loop *loop
 	copy *copyOp
 	meet *meeting
+	wait *wait
 }
 
 type run struct {
@@ -43,15 +44,22 @@ type copyOp struct {
 	bytes    int
 }
 
-// meeting is a collective: the devices come to it together.
+// meeting is a collective: the devices come to it together. One with a ticket is started only.
 type meeting struct {
 	*dist.Collective
+	ticket  int
 	in      []place
 	out     place
 	sizes   []int    // bytes of the operands, then of the result
 	buffers [][]byte // of the operands, as the collective reads them
 	name    string
 	label   string
+}
+
+// wait is the end of a collective that was started.
+type wait struct {
+	ticket      int
+	name, label string
 }
 
 // resolver turns a function's plan into ops.
@@ -61,6 +69,7 @@ type resolver struct {
 	comm    *dist.Comm // nil where there is no mesh
 	depth   int        // of loops
 	most    int
+	tickets int
 }
 
 func (r *resolver) steps(steps []codegen.Step) ([]op, error) {
@@ -74,6 +83,8 @@ func (r *resolver) steps(steps []codegen.Step) ([]op, error) {
 			ops[i].loop, err = r.loop(s.Loop)
 		case s.Collective != nil:
 			ops[i].meet, err = r.meet(s.Collective)
+		case s.Wait != nil:
+			ops[i].wait = &wait{s.Wait.Ticket, "wait", s.Wait.Label}
 		default:
 			ops[i].copy, err = r.copy(s.Copy)
 		}
@@ -119,11 +130,14 @@ func (r *resolver) meet(s *codegen.Collective) (*meeting, error) {
 	if r.comm == nil {
 		return nil, fmt.Errorf("%s in a program without a mesh", s.Row)
 	}
-	c, err := r.comm.Prepare(dist.SpecOf(s.Op()))
+	spec := dist.SpecOf(s.Op())
+	spec.Ticket = s.Ticket
+	r.tickets = max(r.tickets, s.Ticket)
+	c, err := r.comm.Prepare(spec)
 	if err != nil {
 		return nil, err
 	}
-	o := &meeting{Collective: c, buffers: make([][]byte, len(s.In)), name: s.Row, label: s.Label}
+	o := &meeting{Collective: c, ticket: s.Ticket, buffers: make([][]byte, len(s.In)), name: s.Row, label: s.Label}
 	for _, x := range append(slices.Clone(s.In), s.Out) {
 		p, err := r.place(x.At)
 		if err != nil {

@@ -56,8 +56,9 @@ func Beside() int {
 }
 
 // World is this process's end of the group of all processes of the job. It implements
-// dist.Transport. After an Exchange that failed no more of MPI is used, so that nothing touches
-// the buffers that its messages were in.
+// dist.Transport. Every Exchange under way asks MPI for its own messages, which lets MPI work on all.
+// After one that failed no more of MPI is used, so that nothing touches the buffers that its messages
+// were in.
 type World struct {
 	lib        *library
 	rank, size int
@@ -167,6 +168,7 @@ type exchange struct {
 	sizes    []int // of each request's data; -1 of sends
 	pins     runtime.Pinner
 	done     int32
+	aside    bool // the rank works on meanwhile
 }
 
 // maxMessage is how much one message of MPI carries here: its counts are of 32 bits.
@@ -180,7 +182,7 @@ func (w *World) Exchange(ctx context.Context, sends, recvs []dist.Message) error
 	if err := w.stopped(ctx); err != nil || len(sends)+len(recvs) == 0 {
 		return err
 	}
-	x := &exchange{}
+	x := &exchange{aside: dist.BesideWork(sends, recvs)}
 	err := w.post(x, sends, recvs)
 	if err == nil {
 		err = w.await(ctx, x)
@@ -188,7 +190,10 @@ func (w *World) Exchange(ctx context.Context, sends, recvs []dist.Message) error
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil {
-		w.broken, w.stuck = err, append(w.stuck, &x.pins)
+		if w.broken == nil {
+			w.broken = err
+		}
+		w.stuck = append(w.stuck, &x.pins)
 		return err
 	}
 	x.pins.Unpin()
@@ -211,6 +216,9 @@ func (w *World) stopped(ctx context.Context) error {
 func (w *World) post(x *exchange, sends, recvs []dist.Message) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.broken != nil {
+		return w.broken
+	}
 	for _, list := range []struct {
 		messages []dist.Message
 		function uintptr
@@ -257,6 +265,9 @@ func (w *World) await(ctx context.Context, x *exchange) error {
 		if err := w.stopped(ctx); err != nil {
 			return err
 		}
+		if x.aside {
+			tries = max(tries, eagerTries)
+		}
 		pause(tries)
 	}
 }
@@ -264,6 +275,9 @@ func (w *World) await(ctx context.Context, x *exchange) error {
 func (w *World) test(x *exchange) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.broken != nil {
+		return false, w.broken
+	}
 	err := w.lib.call(w.lib.testall, uintptr(len(x.requests)), uintptr(unsafe.Pointer(&x.requests[0])), uintptr(unsafe.Pointer(&x.done)), uintptr(unsafe.Pointer(&x.statuses[0])))
 	if err != nil || x.done == 0 {
 		return false, err
