@@ -31,6 +31,9 @@ type Row struct {
 	Types func(op *Op, want []Type) ([]Type, error)
 	// Index computes the rule of a row that does not carry one.
 	Index func(op *Op) Rule
+	// Shared is the rule by which devices share the op, where neighbours can exchange what its loops
+	// need of each other; nil: the rule of its loops.
+	Shared func(op *Op) Rule
 	// Scalar is the body of a pointwise row over reals, Ints over integers (nil: by Scalar).
 	Scalar func(attrs any, x []float64) float64
 	Ints   func(x []int64) int64
@@ -83,6 +86,14 @@ func RuleOf(op *Op) Rule {
 		return op.Row.Index(op)
 	}
 	return Rule{}
+}
+
+// SharedRule is the rule by which devices share an op: RuleOf, but of rows that say more.
+func SharedRule(op *Op) Rule {
+	if op.Row.Shared != nil {
+		return op.Row.Shared(op)
+	}
+	return RuleOf(op)
 }
 
 // infer checks an op and gives its result types.

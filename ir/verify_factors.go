@@ -20,7 +20,7 @@ type cutting struct {
 // verifyFactors: the values of an op agree on the axes of each factor, no axis cuts two, a factor
 // that must be whole is, and results are sums over the axes that contracted factors are cut along.
 func verifyFactors(m *Module, op *Op) error {
-	c := &cutting{op: op, rule: RuleOf(op), owner: map[string]int{}}
+	c := &cutting{op: op, rule: SharedRule(op), owner: map[string]int{}}
 	c.axes, c.known = make([][]string, len(c.rule.Factors)), make([]bool, len(c.rule.Factors))
 	var vary []string
 	for _, v := range slices.Concat(op.In, op.Out) {

@@ -22,6 +22,7 @@ func windowRows() []*Row {
 	return []*Row{
 		// window x: dim s becomes two dims (o, k), y[o, k] = x[o·Stride + k - Lo].
 		{Name: "window", Class: Indexed, In: 1, Out: 1, Attrs: attrs, Types: windowTypes, Index: windowIndex, Linear: windowLinear,
+			Shared: windowShared, Counts: overEdges,
 			VJP: func(b *Builder, op *Op, d []*Value) []*Value {
 				a := *op.Attrs.(*WindowAttrs)
 				a.Fill = ""
@@ -31,6 +32,7 @@ func windowRows() []*Row {
 		// unwindow d: dims (o, k) become one dim s again, x[s] the sum of all d[o, k] for which
 		// s = o·Stride + k - Lo: what lies outside is dropped, what no window sees is zero.
 		{Name: "unwindow", Class: Indexed, In: 1, Out: 1, Attrs: attrs, Types: unwindowTypes, Index: unwindowIndex, Flops: 1, Linear: jointly,
+			Shared: unwindowShared, Counts: overEdges,
 			VJP: func(b *Builder, op *Op, d []*Value) []*Value {
 				t := op.In[0].Type
 				return one(b.Apply("window", op.Attrs, &t, d[0]))
@@ -149,4 +151,56 @@ func windowTerms(plain, windows Type, dim int) (Rule, Term) {
 	r.Factors = append(r.Factors, Factor{Name: factorNames[n%len(factorNames)], Size: plain.Dims[dim].Size, Kind: Moving})
 	term := append(append(Term{}, r.Out[0][:dim]...), DimFactors{n})
 	return r, append(term, r.Out[0][dim+2:]...)
+}
+
+// Halo is how many positions the windows of a block of the dim reach into the block before and into
+// the one after, where every block begins a window: whatever block it is.
+func (a *WindowAttrs) Halo() (lo, hi int) { return max(a.Lo, 0), max(a.Hi, 0) }
+
+// windowShared: where strides fill the dim, s = (o, z) with z below Stride, a block of its positions
+// is where a block of the windows begins, so that devices can share o and exchange the halos.
+func windowShared(op *Op) Rule {
+	plain, windows := op.In[0].Type, op.Out[0].Type
+	a := op.Attrs.(*WindowAttrs)
+	if plain.Dims[a.Dim].Size != windows.Dims[a.Dim].Size*a.Stride {
+		return windowIndex(op)
+	}
+	r, together := sharedTerms(windows, a)
+	r.In, r.Out = []Term{together}, []Term{r.Out[0]}
+	return r
+}
+
+func unwindowShared(op *Op) Rule {
+	windows, plain := op.In[0].Type, op.Out[0].Type
+	a := op.Attrs.(*WindowAttrs)
+	if plain.Dims[a.Dim].Size != windows.Dims[a.Dim].Size*a.Stride {
+		return unwindowIndex(op)
+	}
+	r, together := sharedTerms(windows, a)
+	r.In, r.Out = []Term{r.Out[0]}, []Term{together}
+	return r
+}
+
+// sharedTerms is the rule of the side with windows, and the term of the other side, whose dim has the
+// windows' factor and, where windows are apart, that of the stride.
+func sharedTerms(windows Type, a *WindowAttrs) (Rule, Term) {
+	r := PointwiseRule(nil, windows)
+	r.Factors[a.Dim].Kind, r.Factors[a.Dim+1].Kind = Moving, Moving
+	dim := DimFactors{a.Dim}
+	if n := len(r.Factors); a.Stride > 1 {
+		r.Factors = append(r.Factors, Factor{Name: factorNames[n%len(factorNames)], Size: a.Stride, Kind: Moving})
+		dim = append(dim, n)
+	}
+	term := append(append(Term{}, r.Out[0][:a.Dim]...), dim)
+	return r, append(term, r.Out[0][a.Dim+2:]...)
+}
+
+// overEdges: windows that reach over an edge see what lies outside, which is not what the next
+// device has.
+func overEdges(op *Op) []int {
+	a := op.Attrs.(*WindowAttrs)
+	if lo, hi := a.Halo(); lo+hi == 0 {
+		return nil
+	}
+	return []int{a.Dim}
 }

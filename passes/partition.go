@@ -14,7 +14,8 @@ import (
 //     anything, and is masked before it would be summed (partition_local.go);
 //  2. a reshard becomes the cheapest sequence of collectives and cuts (partition_moves.go);
 //  3. ops that know positions learn where their block begins: iota and rng_bits by offsets,
-//     gather and scatter_add by moving the ids, roll by an exchange between neighbours;
+//     gather and scatter_add by moving the ids, roll and windows by an exchange between neighbours
+//     (partition_halo.go);
 //  4. parts of maxima and minima are joined at once.
 //
 // A module without a mesh goes through as it is.
@@ -102,6 +103,8 @@ var special = map[string]func(s *splitter, op *ir.Op){
 	"gather":      (*splitter).gather,
 	"scatter_add": (*splitter).scatter,
 	"roll":        (*splitter).roll,
+	"window":      (*splitter).window,
+	"unwindow":    (*splitter).unwindow,
 }
 
 func (s *splitter) rewrite(op *ir.Op) {

@@ -221,5 +221,5 @@ func (s *splitter) loose(t ir.Type, dim, n int, axes []string) ir.Type {
 	t.Dims = slices.Clone(t.Dims)
 	t.Dims[dim] = ir.Dim{Label: t.Dims[dim].Label, Size: n}
 	t = t.WithDim(dim)
-	return t.WithVary(append(slices.Clone(axes), t.Shard.Varies()...)...)
+	return t.WithVary(append(slices.Clone(axes), without(t.Shard.Varies(), axes)...)...)
 }

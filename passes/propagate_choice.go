@@ -79,7 +79,7 @@ func (c *chooser) weigh(factor []int) {
 			return
 		}
 	}
-	cost := c.work(cut)
+	cost := c.work(cut) + c.halos(cut)
 	for i, x := range c.op.In {
 		dims, ok := v.dims(mesh, v.in[i], cut)
 		if !ok {
@@ -137,6 +137,9 @@ func (v *view) natural(mesh ir.Mesh, i int, cut [][]string) (*ir.Sharding, bool)
 func (c *chooser) work(cut [][]string) float64 {
 	n := 1.0
 	for f, factor := range c.v.factors {
+		if factor.Kind == ir.Moving && !slices.ContainsFunc(c.v.out, func(t ir.Term) bool { return t.Has(f) }) {
+			continue // where results come from
+		}
 		parts := c.s.p.mesh.Size(cut[f]...)
 		n *= float64(padded(factor.Size, parts) / parts)
 	}

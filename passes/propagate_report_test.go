@@ -43,7 +43,7 @@ func @step(%w: f32[width:4096, mlp:4096] state="w", %v: f32[rank:4096, tall:4096
 }
 
 // So is what a loop needs whole, what does not divide along the factors of a dim, and what windows
-// would take from a neighbour.
+// would take from others than the neighbours, or from elsewhere on each device.
 func TestOpsNeedWhole(t *testing.T) {
 	for _, c := range []struct{ plan, line, want string }{
 		{"d:2 | params.layer: d", "%y: f32[batch:8, a:1024, b:1024] = scan length=8 carry(%k=%x) each(%e=%w) {\n%n: f32[batch:8, a:1024, b:1024] = add %k, %e\nyield %n }",
@@ -51,7 +51,10 @@ func TestOpsNeedWhole(t *testing.T) {
 		{"d:4 | a: d", "%y: f32[batch:8, p:2, q:512, b:1024] = rearrange %x [n(pq)b->npqb]",
 			"rearrange needs a of f32[batch:8, a:1024, b:1024], 32.0 MiB, whole: it is gathered over d (4)"},
 		{"d:2 | a: d", "%y: f32[batch:8, p:2, q:512, b:1024] = rearrange %x [n(pq)b->npqb]", ""},
-		{"d:2 | a: d", "%y: f32[batch:8, o:512, k:2, b:1024] = window %x dim=1 size=2 stride=2 lo=0 hi=0", "window needs a of f32[batch:8, a:1024, b:1024], 32.0 MiB, whole"},
+		{"d:2 | a: d", "%y: f32[batch:8, o:512, k:2, b:1024] = window %x dim=1 size=2 stride=2 lo=0 hi=0", ""},
+		{"d:2 | a: d", "%y: f32[batch:8, o:1024, k:9, b:1024] = window %x dim=1 size=9 stride=1 lo=4 hi=4", ""},
+		{"d:512 | a: d", "%y: f32[batch:8, o:1024, k:9, b:1024] = window %x dim=1 size=9 stride=1 lo=4 hi=4", "window needs a of f32[batch:8, a:1024, b:1024], 32.0 MiB, whole"},
+		{"d:2 | a: d", "%y: f32[batch:8, o:1022, k:3, b:1024] = window %x dim=1 size=3 stride=1 lo=0 hi=0", "window needs a of f32[batch:8, a:1024, b:1024], 32.0 MiB, whole"},
 		{"d:2 | a: d", "%y: f32[batch:8, a:1024, b:1024] = roll %x dim=1 by=1", ""},
 	} {
 		m, err := ir.Parse("ir differentiated\nfunc @f(%w: f32[layer:8, batch:8, a:1024, b:1024] state=\"w\", %x: f32[batch:8, a:1024, b:1024] input=\"x\") -> (f32[] metric=\"l\") {\n" +

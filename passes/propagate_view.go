@@ -13,20 +13,24 @@ type view struct {
 	factors []ir.Factor
 	whole   []bool // a factor that no axis may cut
 	even    []bool // a factor that axes must divide: it shares a dim, or positions move along it
+	least   []int  // a factor's shortest block: what neighbours ask for lies in one of them
 	join    string // how devices' parts along a contracted factor become one: sum, max, min
 }
 
 // viewOf reads an op's rule.
 func viewOf(op *ir.Op) *view {
-	r := ir.RuleOf(op)
+	r := ir.SharedRule(op)
 	v := &view{in: r.In, out: r.Out, factors: slices.Clone(r.Factors), join: "sum"}
 	if a, ok := op.Attrs.(*ir.ReduceAttrs); ok {
 		v.join = a.Join()
 	}
-	v.whole, v.even = make([]bool, len(v.factors)), make([]bool, len(v.factors))
+	v.whole, v.even, v.least = make([]bool, len(v.factors)), make([]bool, len(v.factors)), make([]int, len(v.factors))
 	for i, f := range v.factors {
 		v.whole[i] = !r.Cuttable(i)
 		v.even[i] = f.Kind == ir.Moving
+	}
+	if a, ok := op.Attrs.(*ir.WindowAttrs); ok {
+		v.least[a.Dim] = shortest(a)
 	}
 	for _, t := range append(slices.Clone(v.in), v.out...) {
 		for _, d := range t {
@@ -162,7 +166,7 @@ func (v *view) admits(mesh ir.Mesh, f int, axes []string) bool {
 	case v.whole[f]:
 		return false
 	case v.even[f]:
-		return v.factors[f].Size%n == 0
+		return v.factors[f].Size%n == 0 && v.factors[f].Size/n >= v.least[f]
 	}
 	return pads(v.factors[f].Size, n)
 }

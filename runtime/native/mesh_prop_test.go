@@ -27,18 +27,24 @@ type spread struct {
 
 var drawSpread = rapid.Custom(func(t *rapid.T) *spread {
 	p := irtest.Draw(t, irtest.Config{Ops: 12, Kinks: true, Sizes: irtest.LayoutSizes})
-	one := p.Grad
+	one, plan := p.Grad, (*ir.Plan)(nil)
+	sliding := rapid.IntRange(0, 3).Draw(t, "sliding") == 0
+	if sliding {
+		one, plan = irtest.DrawSliding(t, irtest.Sliding{Layers: 2, Pools: true})
+	}
 	run := func(m *ir.Module, o passes.Options, names ...string) error { return passes.Run(m, names, o) }
 	if err := run(one, passes.Options{}, "simplify", "autodiff", "simplify"); err != nil {
 		t.Fatalf("%v\n%s", err, one)
 	}
-	plan := irtest.DrawPlan(t, one.Funcs[0])
+	if !sliding {
+		plan = irtest.DrawPlan(t, one.Funcs[0])
+	}
 	s := &spread{one: one, args: irtest.Args(t, one.Funcs[0])}
 	many, err := ir.Parse(one.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = run(many, passes.Options{Config: passes.Config{Plan: plan}}, "propagate", "partition", "fuse", "memory")
+	err = run(many, passes.Options{Config: passes.Config{Plan: plan, Eager: true}}, "propagate", "partition", "collectives", "fuse", "memory")
 	if _, refused := err.(diag.List); refused {
 		return s
 	}

@@ -25,10 +25,17 @@ type spread struct {
 
 var drawSpread = rapid.Custom(func(t *rapid.T) *spread {
 	s := &spread{one: irtest.Draw(t, irtest.Config{Ops: 12, Sizes: irtest.LayoutSizes}).Grad}
+	var plan *ir.Plan
+	sliding := rapid.IntRange(0, 3).Draw(t, "sliding") == 0
+	if sliding {
+		s.one, plan = irtest.DrawSliding(t, irtest.Sliding{Layers: 2, Pools: true})
+	}
 	if err := passes.Run(s.one, []string{"simplify", "autodiff", "simplify"}, passes.Options{}); err != nil {
 		t.Fatalf("%v\n%s", err, s.one)
 	}
-	plan := irtest.DrawPlan(t, s.one.Funcs[0])
+	if !sliding {
+		plan = irtest.DrawPlan(t, s.one.Funcs[0])
+	}
 	s.args = irtest.Args(t, s.one.Funcs[0])
 	many, err := ir.Parse(s.one.String())
 	if err != nil {
