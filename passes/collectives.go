@@ -24,7 +24,7 @@ func collectives(m *ir.Module, c *Context) {
 		return
 	}
 	for _, f := range m.Funcs {
-		hoistFrom(f.Body)
+		hoistFrom(f.Body, orderAxes(c))
 	}
 	w := &combiner{mesh: m.Mesh, bound: c.Target.OrderBinds(), eager: c.Eager}
 	if c.Plan != nil {
@@ -44,16 +44,16 @@ func collectives(m *ir.Module, c *Context) {
 const mostHoisted = 16 << 20
 
 // hoistFrom takes collectives out of a region's loops, the inner ones first: what has left one
-// may leave the next.
-func hoistFrom(r *ir.Region) {
-	h := &hoister{b: &ir.Builder{Region: &ir.Region{}}, now: map[*ir.Value]*ir.Value{}}
+// may leave the next. Sums along ordered axes keep their order.
+func hoistFrom(r *ir.Region, ordered []string) {
+	h := &hoister{b: &ir.Builder{Region: &ir.Region{}}, now: map[*ir.Value]*ir.Value{}, ordered: ordered}
 	for _, op := range r.Ops {
 		h.renew(op.In)
 		if op.Row.Name != "scan" {
 			h.b.Region.Ops = append(h.b.Region.Ops, op)
 			continue
 		}
-		hoistFrom(op.Body)
+		hoistFrom(op.Body, ordered)
 		h.scan(op)
 	}
 	r.Ops = h.b.Region.Ops
@@ -64,8 +64,9 @@ func hoistFrom(r *ir.Region) {
 
 // hoister writes a region anew, with what has left its loops.
 type hoister struct {
-	b   *ir.Builder
-	now map[*ir.Value]*ir.Value // results of loops to what stands for them
+	b       *ir.Builder
+	now     map[*ir.Value]*ir.Value // results of loops to what stands for them
+	ordered []string                // axes along which sums are the same to the last bit on any devices
 }
 
 // renew puts what stands for loops' results in their places.
@@ -252,6 +253,11 @@ func devicesSum(op *ir.Op) bool {
 	return op.Row.Name == "reduce_scatter" || ok && a.Kind == "sum"
 }
 
+// keepsOrder reports whether an op sums along an ordered axis.
+func (h *hoister) keepsOrder(op *ir.Op) bool {
+	return devicesSum(op) && slices.ContainsFunc(h.ordered, func(a string) bool { return slices.Contains(ir.Over(op.Attrs), a) })
+}
+
 // stacked moves the sums of a stacked value behind the loop.
 func (l *turns) stacked(i int) func() {
 	body := l.op.Body
@@ -275,7 +281,8 @@ func (l *turns) stacked(i int) func() {
 }
 
 // accumulated moves the sums of what is added to a carry behind the loop: the carry becomes one of
-// summands, from zero.
+// summands, from zero. One device adds up what each turn sums, so that along ordered axes each turn
+// has to sum.
 func (l *turns) accumulated(i int) func() {
 	body := l.op.Body
 	p, add := body.Params[i], body.Yield[i].Def
@@ -287,7 +294,7 @@ func (l *turns) accumulated(i int) func() {
 		term = add.In[1]
 	}
 	chain, x := l.sumsBehind(term, 0)
-	if chain == nil || term == p {
+	if chain == nil || term == p || slices.ContainsFunc(chain, l.keepsOrder) {
 		return nil
 	}
 	init, out := l.op.In[i], l.op.Out[i]

@@ -19,8 +19,8 @@ var (
 
 // pipelines name each target's passes in order; a pass may stand more than once.
 var pipelines = map[string][]string{
-	"ref": slices.Concat(common, spmd),
-	"cpu": slices.Concat(common, spmd, []string{"fuse", "asynchronous", "memory"}),
+	"ref": slices.Concat(common, spmd, []string{"collectives"}),
+	"cpu": slices.Concat(common, spmd, []string{"collectives", "fuse", "asynchronous", "memory"}),
 	"xla": slices.Concat(common, []string{"moments"}, spmd, []string{"collectives", "fence", "overlap"}), // XLA makes kernels and memory of its own
 }
 
@@ -43,7 +43,7 @@ func init() {
 			}},
 		{Name: "partition", Doc: "make the program of each device, with its collectives", Run: partition, Needs: differentiated,
 			After: map[string]string{"propagate": "sizes and collectives follow from shardings"}},
-		{Name: "collectives", Doc: "take small collectives out of loops", Run: collectives, Needs: differentiated,
+		{Name: "collectives", Doc: "take small collectives out of loops, and make one of several", Run: collectives, Needs: differentiated,
 			After: map[string]string{"partition": "collectives are what it moves"}},
 		{Name: "fence", Doc: "keep XLA from making inside a product what is cheaper made once", Run: fence, Needs: differentiated,
 			After: map[string]string{"partition": "what is small on a device needs no fence"}},
