@@ -63,13 +63,21 @@ func footprint(p *ir.Program, plan *ir.Plan) (*Footprint, diag.List, error) {
 			f.Kept = int64(kept(r, forward(r, out)))
 		}
 	}
-	if err := runPasses(m, passes.Pipeline(nativeTarget), o); err != nil {
+	if err := runPasses(m, planningPasses(plan), o); err != nil {
 		return nil, notes, err
 	}
 	f.count(p, m.Func("step"), trained)
 	f.largest(m)
 	f.Fits = f.Capacity == 0 || f.Peak+f.Reserve <= f.Capacity
 	return f, notes, nil
+}
+
+// planningPasses are those by which memory is planned where a plan's own target has no such passes: the
+// CPU's. Transfers that its machines start ahead are left out for others, which order theirs themselves.
+func planningPasses(plan *ir.Plan) []string {
+	return slices.DeleteFunc(passes.Pipeline(nativeTarget), func(name string) bool {
+		return name == "asynchronous" && plan.Devices.Platform != "cpu"
+	})
 }
 
 // inSlice is where a step's forward pass is, and its loss: in the loop over the slices of a batch, if

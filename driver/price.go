@@ -114,7 +114,7 @@ func (x *pricer) priceOf(model *cost.Model, plan *ir.Plan, body *ir.Region) Pric
 
 // memory adds what a device holds.
 func (x *pricer) memory(p *priced) error {
-	names := passes.Pipeline(nativeTarget)
+	names := planningPasses(p.plan)
 	m := p.local
 	p.local = nil
 	o := passOptions(nativeTarget, p.plan)

@@ -57,8 +57,9 @@ type WhyDim struct {
 }
 
 // WhyMove is one collective on a value. Seconds are those of the links by the cost model, each time;
-// of them the core waits for Exposed on average, as the model schedules the step before passes for a
-// target hide more; a wait for several in a row counts at the last of them.
+// of them the core waits for Exposed on average, as the model schedules the step that the target's
+// passes leave; a wait for several in a row counts at the last of them. As is what those passes have
+// made of the collective, and Behind the kernels that run beside it, and that hide what is not exposed.
 type WhyMove struct {
 	Collective string   `json:"collective"`
 	Dim        string   `json:"dim,omitempty"` // of all_gather, reduce_scatter and all_to_all
@@ -71,6 +72,8 @@ type WhyMove struct {
 	Bytes      float64  `json:"bytes"` // across a device's busiest link, each time
 	Seconds    float64  `json:"seconds"`
 	Exposed    float64  `json:"exposed_s"`
+	As         string   `json:"as,omitempty"`
+	Behind     []string `json:"behind,omitempty"`
 }
 
 // Explain derives a tensor of a program's step.
@@ -104,24 +107,25 @@ type explainer struct {
 	plan    *ir.Plan
 	d       *passes.Derivation
 	remat   []passes.Remat
-	waits   map[string][]float64 // of the collectives of a place, in order: what the core waits for, each
-	turns   map[*ir.Value]int    // of the loops around each value
-	order   []*ir.Value          // all values, as they are computed
+	run     map[*diag.Loc][]executed // the collectives of a place, in order
+	all     []executed
+	turns   map[*ir.Value]int // of the loops around each value
+	order   []*ir.Value       // all values, as they are computed
 	names   map[*ir.Value]string
 }
 
-// propagate takes the step through the passes up to partitioning.
+// propagate takes the step through its target's passes.
 func (x *explainer) propagate() error {
 	step, _ := described(x.program.Module)
 	m := &ir.Module{Phase: x.program.Module.Phase, Funcs: []*ir.Func{step}}
-	o := passOptions(xlaTarget, x.plan)
+	target, names := x.pipeline()
+	o := passOptions(target, x.plan)
 	o.Config.Why = func(d *passes.Derivation) { x.d = d }
 	o.Config.Remat = func(r passes.Remat) { x.remat = append(x.remat, r) }
-	names := passes.Pipeline(xlaTarget)
-	if err := runPasses(m, names[:slices.Index(names, "partition")+1], o); err != nil {
+	if err := runPasses(m, names, o); err != nil {
 		return err
 	}
-	if err := x.schedule(m); err != nil {
+	if err := x.schedule(target, m); err != nil {
 		return err
 	}
 	x.turns, x.names = map[*ir.Value]int{}, map[*ir.Value]string{}

@@ -166,7 +166,8 @@ func (x *explainer) moved(m passes.Moved) []WhyMove {
 			continue
 		}
 		w := WhyMove{Collective: s.Row, Over: s.Over, From: shardText(m.Value.Type, m.From), To: shardText(m.Value.Type, m.To), For: to,
-			Times: m.Times, Bytes: s.Bytes, Seconds: s.Seconds, Exposed: x.waited(m.Pos, s.Row, s.Over, s.Operand)}
+			Times: m.Times, Bytes: s.Bytes, Seconds: s.Seconds}
+		x.waited(&w, m.Pos, s.Operand)
 		if s.Row != "all_reduce" {
 			w.Dim = m.Value.Type.Dims[s.Dim].Label
 		}

@@ -103,12 +103,38 @@ func (a *app) printValue(v *driver.WhyValue) {
 		if m.Pos != "" {
 			a.printf("      at %s\n", m.Pos)
 		}
-		if m.Times == 1 {
-			a.printf("      once a step, %s in %s, %s exposed\n", size(int64(m.Bytes)), seconds(m.Seconds), seconds(m.Exposed))
-			continue
+		a.printf("      %s\n", howOften(m))
+		if m.As != "" {
+			a.printf("      as %s\n", m.As)
 		}
-		a.printf("      %s times a step, each %s in %s, %s exposed; together %s\n", thousands(m.Times), size(int64(m.Bytes)), seconds(m.Seconds), seconds(m.Exposed), seconds(float64(m.Times)*m.Seconds))
+		a.printHidden(m)
 	}
+}
+
+// howOften is how often a collective is done, and what that takes.
+func howOften(m driver.WhyMove) string {
+	each := fmt.Sprintf("%s in %s, %s exposed", size(int64(m.Bytes)), seconds(m.Seconds), seconds(m.Exposed))
+	if m.Times == 1 {
+		return "once a step, " + each
+	}
+	return fmt.Sprintf("%s times a step, each %s; together %s", thousands(m.Times), each, seconds(float64(m.Times)*m.Seconds))
+}
+
+// shownBehind is how many kernels are listed that hide a collective; --json has all.
+const shownBehind = 3
+
+// printHidden lists what a collective is hidden behind.
+func (a *app) printHidden(m driver.WhyMove) {
+	hidden := max(0, m.Seconds-m.Exposed)
+	if len(m.Behind) == 0 || hidden == 0 {
+		return
+	}
+	list := m.Behind
+	more := ""
+	if n := len(list) - shownBehind; n > 0 {
+		list, more = list[:shownBehind], fmt.Sprintf(" and %d more", n)
+	}
+	a.printf("      %s hidden behind %s%s\n", seconds(hidden), strings.Join(list, "; "), more)
 }
 
 // shownWay is how many steps of a long way are printed before its end; --json has all.
