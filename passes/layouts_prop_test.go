@@ -35,7 +35,7 @@ func drawLayout(t *rapid.T) *ir.Plan {
 }
 
 // A ViT's step under any layout gives the numbers that it gives on one device, whatever passes
-// have done to its communication: small collectives taken out of loops, products overlapped
+// have done to its communication: small collectives taken out of loops and joined, weights gathered a layer ahead, products overlapped
 // wherever they can be, variances in one pass.
 func TestLayoutsKeepNumbers(t *testing.T) {
 	c := irtest.ViT{Batch: 16, Tokens: 4, Patch: 2, Width: 8, Heads: 4, Depth: 2, Classes: 6}
@@ -45,7 +45,7 @@ func TestLayoutsKeepNumbers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		plan := drawLayout(t)
 		for _, names := range [][]string{
-			{"collectives"}, {"overlap"}, {"collectives", "fence", "overlap"},
+			{"collectives"}, {"prefetch"}, {"overlap"}, {"collectives", "prefetch", "fence", "overlap"}, {"prefetch", "fence", "overlap"},
 		} {
 			m := c.Step()
 			spmd := append([]string{"simplify", "micro", "autodiff", "simplify", "precision", "simplify", "moments", "propagate", "partition"}, names...)

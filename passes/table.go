@@ -20,7 +20,7 @@ var (
 // pipelines name each target's passes in order; a pass may stand more than once.
 var pipelines = map[string][]string{
 	"ref": slices.Concat(common, spmd, []string{"collectives"}),
-	"cpu": slices.Concat(common, spmd, []string{"collectives", "fuse", "asynchronous", "memory"}),
+	"cpu": slices.Concat(common, spmd, []string{"collectives", "prefetch", "fuse", "asynchronous", "memory"}),
 	"xla": slices.Concat(common, []string{"moments"}, spmd, []string{"collectives", "fence", "overlap"}), // XLA makes kernels and memory of its own
 }
 
@@ -45,6 +45,11 @@ func init() {
 			After: map[string]string{"propagate": "sizes and collectives follow from shardings"}},
 		{Name: "collectives", Doc: "take small collectives out of loops, and make one of several", Run: collectives, Needs: differentiated,
 			After: map[string]string{"partition": "collectives are what it moves"}},
+		{Name: "prefetch", Doc: "gather a layer's parameters while the layer before it is computed", Run: prefetch, Needs: differentiated,
+			After: map[string]string{
+				"partition":   "collectives are what it moves",
+				"collectives": "what has left a loop need not be brought ahead",
+			}},
 		{Name: "fence", Doc: "keep XLA from making inside a product what is cheaper made once", Run: fence, Needs: differentiated,
 			After: map[string]string{"partition": "what is small on a device needs no fence"}},
 		{Name: "overlap", Doc: "hide communication behind the products that it feeds or that feed it", Run: overlap, Needs: differentiated,
@@ -57,6 +62,7 @@ func init() {
 		{Name: "asynchronous", Doc: "start collectives early, and wait for them late", Run: asynchronous, Needs: differentiated,
 			After: map[string]string{
 				"partition": "collectives are what it takes apart",
+				"prefetch":  "what a turn gathers for the next one is under way as long as the turn",
 				"overlap":   "the sends of rings and exchanges are transfers like others",
 				"fuse":      "kernels are what transfers run beside",
 			}},

@@ -189,6 +189,15 @@ func (s *schedule) turn(op *ir.Op, before *schedule, ahead map[*ir.Op]bool) *sch
 	return t
 }
 
+// Turn is a turn of a loop once it runs, where transfers run beside the core, some of them a turn
+// ahead.
+func (m *Model) Turn(loop *ir.Op, ahead map[*ir.Op]bool) Timeline {
+	s := m.schedule(false)
+	t := s.turn(loop, s.turn(loop, nil, nil), ahead)
+	t.Step = t.now
+	return t.Timeline
+}
+
 // Ahead marks the transfers of a loop's body whose operands depend on no carry.
 func Ahead(op *ir.Op) map[*ir.Op]bool {
 	a := op.Attrs.(*ir.ScanAttrs)
