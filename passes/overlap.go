@@ -22,11 +22,7 @@ func overlap(m *ir.Module, c *Context) {
 	}
 	for _, f := range m.Funcs {
 		h.region(f.Body, nil)
-		var waits map[*ir.Op]float64
-		if h.model != nil {
-			_, waits = h.model.Waits(f.Body)
-		}
-		h.rings(f.Body, waits, 1)
+		h.rings(f.Body)
 	}
 }
 

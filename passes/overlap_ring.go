@@ -37,19 +37,18 @@ type rung struct {
 // mostRung limits a ring: each of its products stands in the program once for every device.
 const mostRung = 8
 
-// rings decomposes the gathers of a region and of those inside it. waits has the seconds that the
-// core waits for each transfer in all turns.
-func (h *hider) rings(r *ir.Region, waits map[*ir.Op]float64, turns int) {
-	for _, op := range slices.Clone(r.Ops) {
+// rings decomposes the gathers of a region, after those of the regions inside it.
+func (h *hider) rings(r *ir.Region) {
+	for _, op := range r.Ops {
 		if op.Row.Name == "scan" {
-			h.rings(op.Body, waits, turns*op.Turns())
+			h.rings(op.Body)
 		}
-		x := h.ringOf(r, op)
-		if x == nil || !h.pays(x, waits[op]/float64(turns)) {
-			continue
+	}
+	for _, op := range slices.Clone(r.Ops) {
+		if x := h.ringOf(r, op); x != nil && h.pays(r, x) {
+			w := &ringer{ring: x, hider: h, body: &ir.Region{}}
+			w.rewrite(r)
 		}
-		w := &ringer{ring: x, hider: h, body: &ir.Region{}}
-		w.rewrite(r)
 	}
 }
 

@@ -1,6 +1,8 @@
 package passes
 
 import (
+	"slices"
+
 	"vitc/ir"
 )
 
@@ -11,29 +13,32 @@ import (
 // for; the ring's hops are hidden, and its sums, in the epilogues of the products, take as long as
 // to read what is added to, 4.3 ms.
 
-// pays chooses the way a ring goes round, and reports whether to make it. wait is the seconds that
-// the gather is waited for each time.
-func (h *hider) pays(x *ring, wait float64) bool {
+// pays chooses the way a ring goes round, and reports whether to make it in a region.
+func (h *hider) pays(r *ir.Region, x *ring) bool {
 	if h.eager { // both kinds in turn
 		x.both = x.n > 2 && h.made%2 == 0
 		h.made++
 		return true
 	}
-	if h.model == nil || wait == 0 {
-		return false
-	}
 	one := h.ringTime(x)
 	x.both = true
-	if both := h.ringTime(x); both < one {
-		one = both
-	} else {
-		x.both = false
-	}
-	whole := 0.0
+	both := h.ringTime(x)
+	x.both = both < one
+	saved := h.waited(r, x.gather)
 	for _, g := range x.early {
-		whole += h.model.Op(g.op).Core
+		saved += h.model.Op(g.op).Core
 	}
-	return one+h.afterwards(x) < whole+wait
+	return min(one, both)+h.afterwards(x) < saved
+}
+
+// waited is the seconds that a region would be shorter if a collective took no time. A loop's turn
+// stands for itself here: XLA begins in a turn what the turn reads, though it depend on no turn before.
+func (h *hider) waited(r *ir.Region, op *ir.Op) float64 {
+	free := *op
+	free.Row = ir.Lookup("fence")
+	without := &ir.Region{Params: r.Params, Ops: slices.Clone(r.Ops), Yield: r.Yield, Stack: r.Stack}
+	without.Ops[slices.Index(r.Ops, op)] = &free
+	return h.model.Schedule(r).Step - h.model.Schedule(without).Step
 }
 
 // ringTime is the seconds until a ring's early products are made: those of each hop begin when its
