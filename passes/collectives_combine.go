@@ -95,7 +95,17 @@ func (c *combiner) small(op *ir.Op) bool {
 		return false
 	}
 	const copies = 2 // a read and a write
-	return c.eager || c.model.Pass(copies*float64(in.Bytes()+out.Bytes())) < c.model.Latency(op.Row.Name, ir.Over(op.Attrs))/2
+	return c.eager || c.model.Pass(copies*float64(in.Bytes()+out.Bytes())) < c.latency(op)/2
+}
+
+// latency is the seconds that a collective takes however little it carries: that of its links, and on
+// machines that run ops one by one what it takes to wake whoever sends and receives.
+func (c *combiner) latency(op *ir.Op) float64 {
+	t := c.model.Latency(op.Row.Name, ir.Over(op.Attrs))
+	if c.bound {
+		t += leastHidden
+	}
+	return t
 }
 
 // joint is collectives that are to be one.

@@ -95,6 +95,7 @@ func (p *prefetcher) region(r *ir.Region) {
 type brought struct {
 	slice *ir.Value // the parameter of the loop's body
 	path  []*ir.Op  // from the slice to the gather, which is the last
+	at    int       // its place among the loop's
 }
 
 // stack is what the loop takes the slice from.
@@ -136,6 +137,9 @@ func broughtIn(loop *ir.Op) []brought {
 			all = append(all, b)
 		}
 	}
+	for i := range all {
+		all[i].at = i
+	}
 	return all
 }
 
@@ -163,15 +167,18 @@ func (p *prefetcher) choose(loop *ir.Op, list []brought) []brought {
 	return list
 }
 
-// turn is the seconds of a turn where some of what it gathers is there.
+// turn is the seconds of a turn, in the order that the pass asynchronous would give it, where some of
+// what it reads has been gathered by the turn before.
 func (p *prefetcher) turn(loop *ir.Op, list []brought) float64 {
-	ahead := map[*ir.Op]bool{}
-	for _, b := range list {
-		for _, op := range b.path {
-			ahead[op] = op.Row.Class == ir.Collective
-		}
-	}
-	return p.model.Turn(loop, ahead).Step
+	trial := loop.Clone(map[*ir.Value]*ir.Value{})
+	carryGathers(trial, slices.DeleteFunc(broughtIn(trial), func(b brought) bool {
+		return !slices.ContainsFunc(list, func(x brought) bool { return x.at == b.at })
+	}))
+	s := &starter{model: p.model}
+	a := s.agenda(trial.Body, nil)
+	held := slices.Max(holds(trial.Body))
+	a.cap = held + held/4
+	return s.best(a).now
 }
 
 // price is the seconds that one prefetch costs a loop: the first layer's gather is waited for, and the

@@ -82,7 +82,7 @@ func TestPartitionKeepsNumbers(t *testing.T) {
 		want := evaluate(t, c.m, retyped(c.m, c.args), interp.Options{})
 		partitioned := c.spread(t, "propagate", "partition")
 		fewer := c.spread(t, "propagate", "partition", "collectives")
-		planned := c.spread(t, "propagate", "partition", "collectives", "fuse", "memory")
+		planned := c.spread(t, "propagate", "partition", "collectives", "prefetch", "fuse", "asynchronous", "memory")
 		for _, m := range []*ir.Module{partitioned, fewer, planned} {
 			got, err := onMesh(m, retyped(c.m, c.args), c.m.Funcs[0])
 			if err != nil {

@@ -2,6 +2,7 @@ package testsuite
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,5 +38,36 @@ func TestLargeCollectivesStayInLoops(t *testing.T) {
 	}
 	if n := strings.Count(m.String(), "all_gather") + strings.Count(m.String(), "reduce_scatter") + strings.Count(m.String(), "all_reduce"); n != 7 {
 		t.Errorf("%d collectives, expected 7:\n%s", n, m)
+	}
+}
+
+// TestPrefetchedIsWhatIsWaitedFor: of the golden case's layers, made wide, a turn reads one weight
+// behind a norm's gain and another behind a product. The first is gathered by the turn before where
+// the gain takes less time than the gather; the second is on its way while the product is computed.
+// Where memory is full both stay.
+func TestPrefetchedIsWhatIsWaitedFor(t *testing.T) {
+	a, err := txtar.ParseFile(filepath.Join("testdata", "passes", "collectives", "layers.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		batch   string
+		reserve float64
+		want    []string
+	}{
+		{"65536", 0, nil}, // the gain 0.57 ms, a gather 0.56
+		{"32768", 0, []string{"w"}},
+		{"32768", 0.9, nil},
+	} {
+		wide := strings.NewReplacer("width:8", "width:4096", "mlp:16", "mlp:4096", "batch:8", "batch:"+c.batch, "layer:3", "layer:48", "length=3", "length=48").Replace(string(a.Files[0].Data))
+		m, plan := parsed(t, wide), planOf(t, a)
+		plan.Devices.Chip, plan.Reserve = "v4", c.reserve
+		runPasses(t, m, []string{"propagate", "partition", "collectives", "prefetch"}, passes.Config{Plan: plan})
+		for _, weight := range []string{"w", "v"} {
+			ahead := strings.Contains(m.String(), " = roll %"+weight+" ")
+			if ahead != slices.Contains(c.want, weight) {
+				t.Errorf("batch %s, %g in reserve: %s ahead is %v, expected those of %v\n%s", c.batch, c.reserve, weight, ahead, c.want, m)
+			}
+		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 // can tell.
 func TestCollectivesMatter(t *testing.T) {
 	tally := &mutants{refused: map[string]int{}, differ: map[string]int{}}
-	cases := slices.Concat(casesOf(t, "passes", "partition"), casesOf(t, "passes", "collectives"), casesOf(t, "passes", "overlap"))
+	cases := slices.Concat(casesOf(t, "passes", "partition"), casesOf(t, "passes", "collectives"), casesOf(t, "passes", "prefetch"), casesOf(t, "passes", "overlap"))
 	for _, file := range cases {
 		a := archived(t, file)
 		before := parsed(t, string(a.Files[0].Data))

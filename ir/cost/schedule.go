@@ -66,12 +66,17 @@ func (s *schedule) run(r *ir.Region, ahead map[*ir.Op]bool) {
 		at, behind := s.latest(op.In)
 		switch {
 		case ahead[op]:
-			s.ahead(op, cost.Link)
+			s.ahead(op, cost)
 			return
 		case cost.Link > 0 && op.Body == nil:
 			at, behind = s.transfer(op, at, cost.Link), op
-			if s.bound && !op.Row.Starts() {
+			if s.stops(op) {
 				s.wait(at, op)
+			}
+			if cost.Core > 0 {
+				s.wait(at, op)
+				s.kernel(op, cost.Core)
+				at, behind = s.now, nil
 			}
 		case s.bound && op.Row.Awaits():
 			s.wait(at, behind)
@@ -81,15 +86,29 @@ func (s *schedule) run(r *ir.Region, ahead map[*ir.Op]bool) {
 			return
 		case cost.Core > 0:
 			s.wait(at, behind)
-			s.log.kernel(op, s.now, cost.Core)
-			s.now += cost.Core
-			s.Core += cost.Core
+			s.kernel(op, cost.Core)
 			at, behind = s.now, nil
 		}
 		for _, v := range op.Out {
 			s.ready[v], s.behind[v] = at, behind
 		}
 	})
+}
+
+// kernel runs on the core.
+func (s *schedule) kernel(op *ir.Op, seconds float64) {
+	s.log.kernel(op, s.now, seconds)
+	s.now += seconds
+	s.Core += seconds
+}
+
+// besideCore are the collectives that XLA for TPUs starts and waits for apart, whatever the program
+// says; the core stands still during the others.
+var besideCore = map[string]bool{"all_gather": true, "permute": true}
+
+// stops reports whether the core stands still during a transfer.
+func (s *schedule) stops(op *ir.Op) bool {
+	return !op.Row.Starts() && (s.bound || !besideCore[op.Row.Name])
 }
 
 // latest is when the last of some values is there, and the transfer that it waited for.
@@ -115,7 +134,7 @@ func (s *schedule) wait(until float64, behind *ir.Op) {
 // transfer queues a collective for its links, and gives when it ends. One that the order binds does
 // not begin before the core has come to it.
 func (s *schedule) transfer(op *ir.Op, at, seconds float64) float64 {
-	if s.bound || op.Row.Starts() {
+	if s.stops(op) || s.bound || op.Row.Starts() {
 		at = max(at, s.now)
 	}
 	lanes := s.m.Links(ir.Over(op.Attrs)).Lanes
@@ -133,12 +152,15 @@ func (s *schedule) transfer(op *ir.Op, at, seconds float64) float64 {
 }
 
 // ahead counts a transfer that the turn before has begun.
-func (s *schedule) ahead(op *ir.Op, seconds float64) {
-	s.log.ahead(op, seconds)
+func (s *schedule) ahead(op *ir.Op, cost Seconds) {
+	s.log.ahead(op, cost.Link)
 	for _, l := range s.m.Links(ir.Over(op.Attrs)).Lanes {
-		s.work[l] += seconds
+		s.work[l] += cost.Link
 	}
-	s.Links += seconds
+	s.Links += cost.Link
+	if cost.Core > 0 {
+		s.kernel(op, cost.Core)
+	}
 }
 
 // loop runs a scan: its first turn, then as many as are left like the second.
@@ -189,15 +211,6 @@ func (s *schedule) turn(op *ir.Op, before *schedule, ahead map[*ir.Op]bool) *sch
 	return t
 }
 
-// Turn is a turn of a loop once it runs, where transfers run beside the core, some of them a turn
-// ahead.
-func (m *Model) Turn(loop *ir.Op, ahead map[*ir.Op]bool) Timeline {
-	s := m.schedule(false)
-	t := s.turn(loop, s.turn(loop, nil, nil), ahead)
-	t.Step = t.now
-	return t.Timeline
-}
-
 // Ahead marks the transfers of a loop's body whose operands depend on no carry.
 func Ahead(op *ir.Op) map[*ir.Op]bool {
 	a := op.Attrs.(*ir.ScanAttrs)
@@ -214,7 +227,7 @@ func Ahead(op *ir.Op) map[*ir.Op]bool {
 		for _, v := range x.Out {
 			carried[v] = depends
 		}
-		if !depends && x.Body == nil && x.Row.Class == ir.Collective && len(x.In) > 0 && ir.Over(x.Attrs) != nil {
+		if !depends && x.Body == nil && besideCore[x.Row.Name] {
 			early[x] = true
 		}
 	}

@@ -44,7 +44,7 @@ var drawSpread = rapid.Custom(func(t *rapid.T) *spread {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = run(many, passes.Options{Config: passes.Config{Plan: plan, Eager: true}}, "propagate", "partition", "collectives", "fuse", "memory")
+	err = run(many, passes.Options{Config: passes.Config{Plan: plan, Eager: true}}, "propagate", "partition", "collectives", "prefetch", "fuse", "asynchronous", "memory")
 	if _, refused := err.(diag.List); refused {
 		return s
 	}
