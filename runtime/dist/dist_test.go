@@ -46,6 +46,59 @@ func TestCollectivesAsInterpreted(t *testing.T) {
 	})
 }
 
+// Collectives that are under way together do not meet each other, whatever order they are waited for in.
+func TestFlights(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := []disttest.Sample{disttest.Draw(t, nil)}
+		for range rapid.IntRange(1, 6).Draw(t, "more") {
+			list = append(list, disttest.Draw(t, list[0].Mesh))
+		}
+		seed := rapid.Uint64().Draw(t, "seed")
+		errs := each(list[0].Mesh.Devices(), func(tr dist.Transport) error {
+			return disttest.CheckTogether(context.Background(), tr, list, seed)
+		})
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// A group that is aborted, and a context that ends, end what is under way; it can be waited for twice.
+func TestFlightsEnd(t *testing.T) {
+	gone := errors.New("the disk is full")
+	start := func(ctx context.Context, tr dist.Transport) (*dist.Flight, error) {
+		c, err := dist.New(ir.Mesh{{Name: "x", Size: 2}}, tr)
+		if err != nil {
+			return nil, err
+		}
+		ty := ir.T(ir.F32, ir.Dim{Label: "a", Size: 4})
+		k, err := c.Prepare(dist.Spec{Row: "permute", Attrs: &ir.PermuteAttrs{Over: []string{"x"}, Step: 1}, In: []ir.Type{ty}, Out: ty, Ticket: 1})
+		if err != nil {
+			return nil, err
+		}
+		return k.Start(ctx, [][]byte{make([]byte, 16)}, make([]byte, 16)), nil
+	}
+	for _, abort := range []bool{true, false} {
+		ends := dist.Memory(2)
+		ctx, cancel := context.WithCancelCause(context.Background())
+		f, err := start(ctx, ends[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if abort {
+			ends[1].Abort(gone)
+		} else {
+			cancel(gone)
+		}
+		for range 2 {
+			if err := f.Wait(); !errors.Is(err, gone) {
+				t.Errorf("abort %v: got %v", abort, err)
+			}
+		}
+		cancel(nil)
+	}
+}
+
 // A rank that gives up wakes those that wait, with its number and reason, and so does one that
 // gives up before the others come.
 func TestAbort(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,13 +18,18 @@ import (
 // frail is an end of a transport that breaks at some exchange.
 type frail struct {
 	dist.Transport
+	mu   sync.Mutex
 	left int // exchanges until then
 }
 
 var errBroken = errors.New("the cable is broken")
 
 func (f *frail) Exchange(ctx context.Context, sends, recvs []dist.Message) error {
-	if f.left--; f.left < 0 {
+	f.mu.Lock()
+	f.left--
+	broken := f.left < 0
+	f.mu.Unlock()
+	if broken {
 		return errBroken
 	}
 	return f.Transport.Exchange(ctx, sends, recvs)
@@ -52,7 +58,7 @@ func TestMeshDeviceFails(t *testing.T) {
 	for device := range 4 {
 		for after := range 2 {
 			ends := dist.Memory(4)
-			ends[device] = &frail{ends[device], after}
+			ends[device] = &frail{Transport: ends[device], left: after}
 			m, err := native.Open(b, native.Options{Threads: 2, Ranks: ends})
 			if err != nil {
 				t.Fatal(err)

@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 
 var roles = map[string]func(*World) error{
 	"collectives": collectives,
+	"flights":     flights,
 	"large":       large,
 	"sizes":       sizes,
 	"abort": func(w *World) error {
@@ -50,6 +51,20 @@ var roles = map[string]func(*World) error{
 			w.Abort(errors.New("the disk is full"))
 		}
 		return dist.Barrier(context.Background(), w)
+	},
+	"abort aside": func(w *World) error {
+		f, err := aside(w)
+		if err == nil && w.Rank() == 1 {
+			w.Abort(errors.New("the disk is full"))
+		}
+		return errors.Join(err, f.Wait())
+	},
+	"die aside": func(w *World) error {
+		f, err := aside(w)
+		if w.Rank() == 2 {
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		}
+		return errors.Join(err, f.Wait())
 	},
 	"die": func(w *World) error {
 		if w.Rank() == 2 {
@@ -71,6 +86,39 @@ func collectives(w *World) error {
 		}
 	}
 	return nil
+}
+
+// flights checks drawn collectives that are under way together.
+func flights(w *World) error {
+	gen := rapid.Custom(func(t *rapid.T) []disttest.Sample {
+		mesh := ir.Mesh{{Name: "x", Size: 2}, {Name: "y", Size: 2}}
+		return []disttest.Sample{disttest.Draw(t, mesh), disttest.Draw(t, mesh), disttest.Draw(t, mesh), disttest.Draw(t, mesh)}
+	})
+	for seed := range 40 {
+		if err := disttest.CheckTogether(context.Background(), w, gen.Example(seed), uint64(seed)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// aside starts a sum that rank 2 or 1 never comes to the end of: it is in two rounds, and ranks 1 and 2
+// start it over other axes than the rest.
+func aside(w *World) (*dist.Flight, error) {
+	over := []string{"x"}
+	if w.Rank() == 1 || w.Rank() == 2 {
+		over = []string{"y"}
+	}
+	c, err := dist.New(ir.Mesh{{Name: "x", Size: 2}, {Name: "y", Size: 2}}, w)
+	if err != nil {
+		return nil, err
+	}
+	ty := ir.T(ir.F32, ir.Dim{Label: "a", Size: 1 << 20})
+	k, err := c.Prepare(dist.Spec{Row: "all_reduce", Attrs: &ir.ReduceOverAttrs{Over: over, Kind: "sum"}, In: []ir.Type{ty}, Out: ty, Ticket: 3})
+	if err != nil {
+		return nil, err
+	}
+	return k.Start(context.Background(), [][]byte{make([]byte, ty.Bytes())}, make([]byte, ty.Bytes())), nil
 }
 
 // large sends what MPI does not buffer, in both directions at once.
@@ -137,7 +185,7 @@ func mpirun(t *testing.T, role string) (string, error) {
 // Over MPI every collective gives the interpreter's bits, and what is larger than its buffers
 // arrives.
 func TestExchange(t *testing.T) {
-	for _, role := range []string{"collectives", "large", "sizes"} {
+	for _, role := range []string{"collectives", "flights", "large", "sizes"} {
 		if out, err := mpirun(t, role); err != nil {
 			t.Errorf("%s: %v\n%s", role, err, out)
 		}
@@ -147,8 +195,10 @@ func TestExchange(t *testing.T) {
 // A rank that aborts or dies ends the waiting of all others, who know which it was.
 func TestFailures(t *testing.T) {
 	for role, want := range map[string]string{
-		"abort": "rank 1 has failed: the disk is full",
-		"die":   "rank 2 has failed: process ",
+		"abort":       "rank 1 has failed: the disk is full",
+		"abort aside": "rank 1 has failed: the disk is full",
+		"die":         "rank 2 has failed: process ",
+		"die aside":   "rank 2 has failed: process ",
 	} {
 		out, err := mpirun(t, role)
 		if err == nil || !strings.Contains(out, "rank 0: "+want) || !strings.Contains(out, "rank 3: "+want) {
