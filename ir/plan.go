@@ -80,5 +80,5 @@ type OverlapKind string
 // The kinds.
 const (
 	OverlapNone OverlapKind = "none"
-	OverlapRing OverlapKind = "ring" // sums exchanged in blocks beside products, where the cost model says that it pays
+	OverlapRing OverlapKind = "ring" // sums and gathers taken in blocks beside products, where the cost model says that it pays
 )

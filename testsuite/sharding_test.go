@@ -25,7 +25,7 @@ var (
 
 // TestShardingChapter: what the chapter quotes is what there is, in its order. A block of code says
 // behind its language of what its lines are: vit and ir blocks of the program after a pass (after
-// overlap, of the larger one), or of the ring. Three dots stand for what is left out.
+// overlap, of the larger one), or of the rings. Three dots stand for what is left out.
 func TestShardingChapter(t *testing.T) {
 	text, err := os.ReadFile(chapter)
 	if err != nil {
@@ -74,6 +74,9 @@ func sourceOf(t *testing.T, name string) []string {
 		text, err = os.ReadFile(mlpFile)
 	case "ring":
 		text, err = os.ReadFile(ringFile)
+	case "ring-shared":
+		a := archived(t, filepath.Join("testdata", "passes", "overlap", name+".txtar"))
+		text = a.Files[len(a.Files)-1].Data
 	case "overlap":
 		text = []byte(overlapped(t, mlpFile, false).String())
 	default:

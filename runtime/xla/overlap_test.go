@@ -11,8 +11,8 @@ import (
 	"vitc/passes"
 )
 
-// A ViT's step on XLA's devices, its gradients exchanged block by block wherever that can be done
-// and its small collectives out of the loops, computes what the interpreter does of the whole.
+// A ViT's step on XLA's devices, its gradients exchanged block by block and its products in rings
+// wherever that can be done, and its small collectives out of the loops, computes what the interpreter does of the whole.
 func TestOverlappedViT(t *testing.T) {
 	skipWithout(t)
 	for name, text := range map[string]string{
@@ -36,8 +36,11 @@ func overlapped(t *testing.T, text string) {
 	if err := passes.Run(s.many, passes.Pipeline("xla"), passes.Options{Config: passes.Config{Plan: plan, Eager: true}}); err != nil {
 		t.Fatal(err)
 	}
-	if many := s.many.String(); !strings.Contains(many, " permute ") || !strings.Contains(many, " fence ") {
-		t.Fatalf("nothing is exchanged:\n%s", many)
+	many := s.many.String()
+	for what, sign := range map[string]string{"sent": " permute ", "exchanged": " fence ", "multiplied in a ring": " step=-1"} {
+		if !strings.Contains(many, sign) {
+			t.Fatalf("nothing is %s:\n%s", what, many)
+		}
 	}
 	for _, p := range s.one.Funcs[0].Body.Params {
 		x := interp.New(p.Type)
