@@ -57,9 +57,11 @@ func (f *fuser) mergeAlong(allowed func(maker, user *group) bool) {
 	}
 }
 
-// epilogues lets each product take the chain of pointwise ops that follows it.
+// epilogues lets each product take the chain of pointwise ops that follows it, the last product first:
+// of a sum of products each takes the addition of what those before it have come to, and the first of a
+// ring needs not wait for all others.
 func (f *fuser) epilogues() {
-	for _, dot := range f.r.Ops {
+	for _, dot := range slices.Backward(f.r.Ops) {
 		if dot.Row.Name != "dot" {
 			continue
 		}
