@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"vitc/ir"
-	"vitc/ir/cost"
 )
 
 // collectives takes small collectives out of loops. Each costs its latency however little it
@@ -17,8 +16,9 @@ import (
 //     change places.
 //
 // What a collective carries, all turns together, must be small: it is stored whole meanwhile, and
-// large ones are better hidden behind products, one turn at a time. Those that are left and small
-// become one where they need not wait for one another (collectives_combine.go).
+// large ones are better hidden behind products, one turn at a time. An all_reduce is split where blocks
+// of the sum are enough (collectives_split.go), and of those that are left and small those become one
+// that need not wait for one another (collectives_combine.go).
 func collectives(m *ir.Module, c *Context) {
 	if len(m.Mesh) == 0 {
 		return
@@ -26,14 +26,13 @@ func collectives(m *ir.Module, c *Context) {
 	for _, f := range m.Funcs {
 		hoistFrom(f.Body, orderAxes(c))
 	}
-	w := &combiner{mesh: m.Mesh, bound: c.Target.OrderBinds(), eager: c.Eager}
-	if c.Plan != nil {
-		w.model, _ = cost.On(c.Plan) // what is wrong with the plan's mesh is not for this pass to say
-	}
-	if w.model == nil && !w.eager {
+	if c.Plan == nil {
 		return
 	}
+	w := &combiner{mesh: m.Mesh, model: priced(c.Plan), bound: c.Target.OrderBinds(), eager: c.Eager}
+	h := &halves{mesh: m.Mesh, model: w.model, small: w.small, eager: c.Eager, ordered: orderAxes(c)}
 	for _, f := range m.Funcs {
+		h.region(f.Body)
 		w.region(f.Body, nil)
 	}
 }

@@ -24,6 +24,11 @@ import (
 // values are cut along, so that every value on the way has a type that says what it is. Sums over
 // devices are taken number by number, and a number's place is nothing to them: no bit changes.
 
+// rowPasses is how often what a collective reads and gives crosses memory to be joined: it is laid
+// out as a row, the rows are joined, or else one is cut out and laid out as the value was, each a read
+// and a write, and to transpose takes about twice as long as to copy.
+const rowPasses = 6
+
 // combiner joins the collectives of regions.
 type combiner struct {
 	mesh  ir.Mesh
@@ -85,17 +90,16 @@ func combinable(op *ir.Op) bool {
 	return op.Row.Name == "all_reduce" || blocks && len(op.In[0].Type.Shard.Varies()) == 0
 }
 
-// small reports whether a collective is worth joining with others. To join it reads and writes its
-// operand and its result once more; where that takes less than half its latency, any two gain.
-// What has padding stays as it is: in a row its places would lie between those that count.
+// small reports whether a collective is worth joining with others. Where the copies take less than
+// half its latency, any two gain. What has padding stays as it is: in a row its places would lie
+// between those that count.
 func (c *combiner) small(op *ir.Op) bool {
 	padded := func(d ir.Dim) bool { return d.Global != 0 }
 	in, out := op.In[0].Type, op.Out[0].Type
 	if slices.ContainsFunc(in.Dims, padded) || slices.ContainsFunc(out.Dims, padded) {
 		return false
 	}
-	const copies = 2 // a read and a write
-	return c.eager || c.model.Pass(copies*float64(in.Bytes()+out.Bytes())) < c.latency(op)/2
+	return c.eager || c.model.Pass(rowPasses*float64(in.Bytes()+out.Bytes())) < c.latency(op)/2
 }
 
 // latency is the seconds that a collective takes however little it carries: that of its links, and on
