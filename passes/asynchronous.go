@@ -7,7 +7,8 @@ import (
 )
 
 // asynchronous takes collectives apart into starts and dones, for machines that keep to the order of
-// ops, and puts kernels between them, where the plan lets communication be hidden.
+// ops, and puts kernels between them. No plan has to ask for it: it takes no product apart and changes
+// no bit.
 //
 // Each region is scheduled as a list (asynchronous_list.go): a transfer starts as soon as its operand
 // is there, its done stands in front of its first reader, and of the kernels whose operands are there
@@ -17,7 +18,7 @@ import (
 // is known of that (asynchronous_memory.go). A collective of which less is hidden than it takes to
 // start it stays in one.
 func asynchronous(m *ir.Module, c *Context) {
-	if c.Plan == nil || c.Plan.Overlap == ir.OverlapNone || len(m.Mesh) == 0 {
+	if c.Plan == nil || len(m.Mesh) == 0 {
 		return
 	}
 	s := &starter{model: priced(c.Plan), eager: c.Eager}
@@ -91,16 +92,16 @@ func (s *starter) best(p *agenda) *lister {
 	return list
 }
 
-// write gives the ops of a schedule. Collectives that were not worth a start stand where they would
-// have been waited for.
+// write gives the ops of a schedule. Collectives that were not worth a start stand where it would have
+// been: others that need the same links come behind.
 func (s *starter) write(l *lister) []*ir.Op {
 	var ops []*ir.Op
 	flights := map[*task]*ir.Op{}
 	for _, e := range l.out {
 		t := e.task
-		apart := t.moves && (s.eager || t.seconds-l.waited[t] >= leastHidden)
+		apart := t.moves && (s.eager || l.hidden[t] >= leastHidden)
 		switch {
-		case !t.moves || !apart && e.ends:
+		case !t.moves || !apart && !e.ends:
 			ops = append(ops, t.op)
 		case apart && !e.ends:
 			flights[t] = start(t.op)

@@ -105,14 +105,14 @@ type lister struct {
 	ended  map[*task]bool    // the core may read its result
 	left   []*task           // not begun, in the region's order
 	busy   map[topology.Lane]float64
-	waited map[*task]float64 // what the core stood still for
+	hidden map[*task]float64 // what the core does between a transfer's start and its end
 	peak   int64
 }
 
 // run makes an order of the region's ops.
 func (p *agenda) run(by manner) *lister {
 	l := &lister{agenda: p, lives: livesIn(p.region), manner: by, ready: map[*task]float64{}, ended: map[*task]bool{},
-		left: slices.Clone(p.tasks), busy: map[topology.Lane]float64{}, waited: map[*task]float64{}}
+		left: slices.Clone(p.tasks), busy: map[topology.Lane]float64{}, hidden: map[*task]float64{}}
 	for len(l.left) > 0 {
 		l.begin(l.choose())
 	}
@@ -218,7 +218,7 @@ func (l *lister) begin(t *task) {
 		l.leave(t.op)
 		return
 	}
-	l.ready[t] = l.from(t) + t.seconds
+	l.ready[t], l.hidden[t] = l.from(t)+t.seconds, -l.now
 	for _, lane := range t.lanes {
 		l.busy[lane] = l.ready[t]
 	}
@@ -245,10 +245,8 @@ func (l *lister) end(t *task) {
 		return
 	}
 	l.ended[t] = true
-	if l.ready[t] > l.now {
-		l.waited[t] = l.ready[t] - l.now
-		l.now = l.ready[t]
-	}
+	l.hidden[t] += min(l.now, l.ready[t])
+	l.now = max(l.now, l.ready[t])
 	l.out = append(l.out, event{t, true})
 	l.leave(t.op)
 }

@@ -31,7 +31,7 @@ func asynchronous(t *testing.T, plan ir.Plan, text string) (*ir.Module, string) 
 }
 
 // What is worth it is started early and waited for late; kernels make way where that is needed; small
-// collectives, and those of plans that want none hidden, stay in one.
+// collectives, and those that nothing hides, stay in one.
 func TestAsynchronousChoices(t *testing.T) {
 	const head = `func @f(%x: bf16[a:8192, b:8192] input="x", %w: bf16[b:512, c:8192]{b@model} input="w") -> (bf16[a:8192, c:8192] output="y", bf16[a:8192, c:8192] output="z") {
 `
@@ -48,14 +48,13 @@ func TestAsynchronousChoices(t *testing.T) {
   %z: bf16[a:8192, c:8192] = dot %y, %x [ab,bc->ac]
   yield %y, %z }`
 	small := strings.ReplaceAll(strings.ReplaceAll(hidden, "8192", "128"), "512", "8")
-	for _, c := range []struct{ name, text, overlap, want string }{
-		{"hidden", hidden, "ring", "all_gather_start %z all_gather_done %y"},
-		{"behind what comes later", waits, "ring", "all_gather_start %z all_gather_done %y"},
-		{"behind nothing", alone, "ring", "all_gather %y %z"},
-		{"small", small, "ring", "%z all_gather %y"},
-		{"not wanted", hidden, "none", "%z all_gather %y"},
+	for _, c := range []struct{ name, text, want string }{
+		{"hidden", hidden, "all_gather_start %z all_gather_done %y"},
+		{"behind what comes later", waits, "all_gather_start %z all_gather_done %y"},
+		{"behind nothing", alone, "all_gather %y %z"},
+		{"small", small, "%z all_gather %y"},
 	} {
-		if _, got := asynchronous(t, ir.Plan{Overlap: ir.OverlapKind(c.overlap)}, c.text); got != c.want {
+		if _, got := asynchronous(t, ir.Plan{}, c.text); got != c.want {
 			t.Errorf("%s: %s\nwant %s", c.name, got, c.want)
 		}
 	}
@@ -73,7 +72,7 @@ func TestAsynchronousMemory(t *testing.T) {
 	}
 	b.WriteString("  yield %yl }")
 	together := func(reserve float64) (most int) {
-		m, _ := asynchronous(t, ir.Plan{Overlap: ir.OverlapRing, Reserve: reserve}, b.String())
+		m, _ := asynchronous(t, ir.Plan{Reserve: reserve}, b.String())
 		now := 0
 		for _, op := range m.Funcs[0].Body.Ops {
 			switch {

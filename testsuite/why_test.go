@@ -2,6 +2,7 @@ package testsuite
 
 import (
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,4 +48,61 @@ func TestWhyOfViT22B(t *testing.T) {
 	if !slices.ContainsFunc(w.Values, kept) {
 		t.Error("no value of the MLP is kept")
 	}
+}
+
+// On virtual devices a step is told of as their machines run it: the second weight is on its way while
+// the first one's product is made, and that hides it.
+func TestWhyOfWhatIsStarted(t *testing.T) {
+	const program = `edition 1
+use nn, loss, optim
+
+module Net(width: axis, mlp: axis, classes: axis) {
+  param up: f32[width, mlp] = nn.xavier_uniform(from: width)
+  param out: f32[mlp, classes] = nn.zeros
+  fn (x: [..., width]) -> [..., classes] { dot(tanh(dot(x, up, over: width)), out, over: mlp) }
+}
+
+model mlp = Net(width: 1024, mlp: 4096, classes: 1000)
+
+data points -> (x: f32[width: 1024], label: i32[]) {
+  source: idx(images: "x.idx", labels: "l.idx")
+}
+
+train large {
+  let net = mlp()
+  data: points
+  batch: 2048
+  steps: 10
+  seed: 0
+  precision: f32
+  optimizer { "**": optim.Sgd }
+  rate: optim.flat(peak: 1e-3)
+  fn (x: f32[batch, width], label: i32[batch]) {
+    mean(loss.softmax_xent(net(real(x)), real(one_hot(label, net.classes)), over: classes))
+  }
+}
+
+plan sharded for large {
+  devices: cpu(8)
+  mesh: (data: 8)
+  shard { batch: data, params.mlp: data }
+}
+`
+	file := filepath.Join(t.TempDir(), "net.vit")
+	if err := os.WriteFile(file, []byte(program), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	w, err := driver.Explain(driver.NewSources(), driver.WhyRequest{Source: driver.Source{File: file, Plan: "sharded"}, Tensor: "net.out"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := func(m driver.WhyMove) bool {
+		return m.As == "started early" && m.Exposed < m.Seconds/2 && len(m.Behind) > 0 && strings.HasPrefix(m.Behind[0], "dot [")
+	}
+	for _, v := range w.Values {
+		if slices.ContainsFunc(v.Moves, hidden) {
+			return
+		}
+	}
+	t.Errorf("no move of net.out is hidden behind a product: %+v", w.Values)
 }
