@@ -33,12 +33,12 @@ const rowPasses = 6
 type combiner struct {
 	mesh  ir.Mesh
 	model *cost.Model
-	bound bool // the order of ops binds: nobody brings a transfer ahead
+	bound bool // the order of ops binds
 	eager bool
 }
 
-// region joins what a region has, and what the loops inside it have. Of what is brought a turn ahead
-// no one waits for the latency.
+// region joins what a region has, and what the loops inside it have. Of a gather that XLA may start
+// anywhere in a turn, since it reads nothing that turns compute, no one waits for the latency.
 func (c *combiner) region(r *ir.Region, ahead map[*ir.Op]bool) {
 	for _, op := range r.Ops {
 		if op.Row.Name != "scan" {

@@ -23,8 +23,8 @@ type Target struct {
 	Name string // cpu, ref, xla
 }
 
-// OrderBinds reports whether ops run in the order in which they stand: XLA starts a transfer when it
-// thinks best, and those of a loop's next turn ahead where they depend on no carry.
+// OrderBinds reports whether ops run in the order in which they stand; XLA starts a transfer when it
+// thinks best.
 func (t Target) OrderBinds() bool { return t.Name == "cpu" || t.Name == "ref" }
 
 // Context is a pass's view of one run: the configuration, and where it says what the user

@@ -26,9 +26,10 @@ import (
 // would save that transfer, which is hidden, and cost a copy of all that the loop stacks, and the
 // code of a turn.
 //
-// XLA does this for TPUs itself; the pass is for machines that keep to the order of ops, where the
-// pass asynchronous then takes the collectives apart. A gather becomes a carry where a turn without it
-// is shorter by the cost model by more than the pass costs, and where memory holds one more layer's.
+// The pass is for machines that keep to the order of ops, where the pass asynchronous then takes the
+// collectives apart: XLA's schedules for TPUs get longer by it. A gather becomes a carry where a turn
+// without it is shorter by the cost model by more than the pass costs, and where memory holds one more
+// layer's.
 func prefetch(m *ir.Module, c *Context) {
 	if c.Plan == nil || c.Plan.Overlap == ir.OverlapNone || len(m.Mesh) == 0 {
 		return
