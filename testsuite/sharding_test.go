@@ -74,6 +74,9 @@ func sourceOf(t *testing.T, name string) []string {
 		text, err = os.ReadFile(mlpFile)
 	case "ring":
 		text, err = os.ReadFile(ringFile)
+	case "asynchronous":
+		a := archived(t, filepath.Join("testdata", "passes", name, "ring.txtar"))
+		text = a.Files[len(a.Files)-1].Data
 	case "ring-shared":
 		a := archived(t, filepath.Join("testdata", "passes", "overlap", name+".txtar"))
 		text = a.Files[len(a.Files)-1].Data
