@@ -8,6 +8,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"vitc/ir"
 	"vitc/passes"
 )
 
@@ -68,6 +69,62 @@ func TestPrefetchedIsWhatIsWaitedFor(t *testing.T) {
 			if ahead != slices.Contains(c.want, weight) {
 				t.Errorf("batch %s, %g in reserve: %s ahead is %v, expected those of %v\n%s", c.batch, c.reserve, weight, ahead, c.want, m)
 			}
+		}
+	}
+}
+
+// TestSplitWhereItPays: the gradient of a weight that every device has is summed by all, and so is the
+// step, unless work on blocks saves more than it takes to gather what comes of it: the new weight, and
+// the average of a step that keeps one. What is small is not worth a kernel more.
+func TestSplitWhereItPays(t *testing.T) {
+	const step = `ir differentiated
+func @step(%w: f32[width:8192, mlp:8192] state="w", %m: f32[width:8192, mlp:8192] state="m", %x: f32[batch:65536, width:8192] input="x") -> (f32[width:8192, mlp:8192] state="w", f32[width:8192, mlp:8192] state="m") {
+  %y: f32[batch:65536, mlp:8192] = dot %x, %w [bw,wm->bm]
+  %dw: f32[width:8192, mlp:8192] = dot %x, %y [bw,bm->wm]
+  MEAN
+  %s: f32[width:8192, mlp:8192] = mul %STEP, 0.125
+  %w2: f32[width:8192, mlp:8192] = sub %w, %s
+  yield %w2, %NEW
+}`
+	plain := strings.NewReplacer("MEAN", "", "STEP", "dw", "NEW", "m").Replace(step)
+	mean := strings.NewReplacer("MEAN", "%a: f32[width:8192, mlp:8192] = mul %m, 0.5\n  %m2: f32[width:8192, mlp:8192] = add %a, %dw", "STEP", "m2", "NEW", "m2").Replace(step)
+	for name, c := range map[string]struct {
+		text, want string
+	}{
+		"plain": {plain, "reduce_scatter"},
+		"small": {strings.ReplaceAll(plain, "8192", "64"), "all_reduce"},
+		"mean":  {mean, "all_reduce"},
+	} {
+		m := parsed(t, c.text)
+		plan := &ir.Plan{Mesh: ir.Mesh{{Name: "data", Size: 8}}, Shard: []ir.ShardLine{{Axis: "batch", Over: []string{"data"}}}}
+		runPasses(t, m, []string{"propagate", "partition", "collectives"}, passes.Config{Plan: plan})
+		if !strings.Contains(m.String(), " = "+c.want+" %dw ") {
+			t.Errorf("%s: expected a %s of the gradient:\n%s", name, c.want, m)
+		}
+	}
+}
+
+// TestJoinedAreSmallAndApart: of gathers, those of gains are one, those of weights stay; a sum that
+// waits for another is none with it.
+func TestJoinedAreSmallAndApart(t *testing.T) {
+	m := parsed(t, `ir partitioned mesh(data:8)
+func @f(%a: f32[width:128]{width@data} input="a", %b: f32[width:128]{width@data} input="b", %v: f32[width:512, mlp:4096]{width@data} input="v", %w: f32[width:512, mlp:4096]{width@data} input="w", %x: f32[batch:8, width:1024]{batch@data} input="x") -> (f32[width:1024] output="p", f32[width:1024] output="q", f32[width:4096, mlp:4096] output="r", f32[width:4096, mlp:4096] output="s", f32[] output="t", f32[] output="u") {
+  %p: f32[width:1024] = all_gather %a dim=0 over=data
+  %q: f32[width:1024] = all_gather %b dim=0 over=data
+  %r: f32[width:4096, mlp:4096] = all_gather %v dim=0 over=data
+  %s: f32[width:4096, mlp:4096] = all_gather %w dim=0 over=data
+  %l: f32[]{+data} = reduce %x [bw->] kind=sum
+  %t: f32[] = all_reduce %l over=data kind=sum
+  %y: f32[batch:8, width:1024]{batch@data} = mul %x, %t
+  %k: f32[]{+data} = reduce %y [bw->] kind=sum
+  %u: f32[] = all_reduce %k over=data kind=sum
+  yield %p, %q, %r, %s, %t, %u
+}`)
+	plan := &ir.Plan{Mesh: m.Mesh}
+	runPasses(t, m, []string{"collectives"}, passes.Config{Plan: plan})
+	for row, want := range map[string]int{" = all_gather ": 3, " = all_reduce ": 2, " = concat ": 1} {
+		if got := strings.Count(m.String(), row); got != want {
+			t.Errorf("%d%s, expected %d:\n%s", got, row, want, m)
 		}
 	}
 }
