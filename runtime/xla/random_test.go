@@ -41,7 +41,7 @@ var drawSpread = rapid.Custom(func(t *rapid.T) *spread {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = passes.Run(many, []string{"propagate", "partition", "fence"}, passes.Options{Config: passes.Config{Plan: plan}})
+	err = passes.Run(many, []string{"propagate", "partition", "collectives", "fence"}, passes.Options{Config: passes.Config{Plan: plan, Eager: true}})
 	if _, refused := err.(diag.List); refused {
 		return s
 	}
