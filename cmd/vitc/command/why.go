@@ -20,7 +20,8 @@ func (a *app) why() *cobra.Command {
 plan that cuts it, or the way by which it follows from one, op by op with the factor of the
 index rule; why it has its dtype; whether the backward pass keeps it; and every collective that
 moves it, with what for, its bytes, and by the cost model its time on the links and how long the
-core waits for it; a wait for several in a row counts at the last of them.
+core waits for it; a wait for several in a row counts at the last of them. It says what the passes
+for the plan's devices have made of each collective, and which kernels hide it.
 
 TENSOR is the path of a leaf of the state, an input's name, or an instance's path, with or without
 a line of the program behind it.`,
