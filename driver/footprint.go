@@ -73,10 +73,10 @@ func footprint(p *ir.Program, plan *ir.Plan) (*Footprint, diag.List, error) {
 }
 
 // planningPasses are those by which memory is planned where a plan's own target has no such passes: the
-// CPU's. Transfers that its machines start ahead are left out for others, which order theirs themselves.
+// CPU's. What it does to transfers is left out for others, which order and join theirs themselves.
 func planningPasses(plan *ir.Plan) []string {
 	return slices.DeleteFunc(passes.Pipeline(nativeTarget), func(name string) bool {
-		return name == "asynchronous" && plan.Devices.Platform != "cpu"
+		return slices.Contains([]string{"collectives", "prefetch", "asynchronous"}, name) && plan.Devices.Platform != "cpu"
 	})
 }
 

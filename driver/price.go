@@ -100,14 +100,8 @@ func (x *pricer) timed(plan *ir.Plan, limit, quick bool) (*priced, error) {
 
 // priceOf prices the program of one device.
 func (x *pricer) priceOf(model *cost.Model, plan *ir.Plan, body *ir.Region) Price {
-	var p Price
-	if plan.Overlap == ir.OverlapNone {
-		s := model.Region(body)
-		p = Price{Step: s.Total(), Core: s.Core, Links: s.Link, Exposed: s.Link}
-	} else {
-		t := model.Schedule(body)
-		p = Price{Step: t.Step, Core: t.Core, Links: t.Links, Exposed: t.Exposed}
-	}
+	t := model.Schedule(body)
+	p := Price{Step: t.Step, Core: t.Core, Links: t.Links, Exposed: t.Exposed}
 	p.MFU = x.flops / (float64(plan.Mesh.Devices()) * model.Chip().Peak * p.Step)
 	return p
 }

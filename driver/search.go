@@ -101,6 +101,10 @@ func (s *shapes) dims(t ir.Type) []ir.Dim {
 // least is the part of all parameters' bytes from which on an axis deserves a line: a hundredth.
 const least = 100
 
+// whole is the part of all parameters' bytes from which on a parameter without the width is not kept
+// whole by every device: a thousandth.
+const whole = 1000
+
 // features lists the axes that meet the width in large weights, and that n divides: the first one of
 // each weight.
 func (s *shapes) features(n int) []string {
@@ -141,7 +145,7 @@ func (s *shapes) widths(n int, over []string) []ir.ShardLine {
 		switch {
 		case has:
 			add(s.width)
-		case i >= 0 && l.Type.Bytes() >= s.total/least:
+		case i >= 0 && l.Type.Bytes() >= s.total/whole:
 			add(dims[i].Label)
 		}
 	}
@@ -180,6 +184,15 @@ func (s *shapes) layouts(t tiling) []layout {
 		layout{"tensor parallel, sharded", t.mesh, lines(data, worked, s.widths(n, data)), data},
 		layout{"tensor parallel 2-D, sharded", t.mesh, lines(data, worked, wide, s.widths(n, data)), data},
 	)
+}
+
+// candidates lists the layouts to try over a topology.
+func (s *shapes) candidates(t *topology.Topology) []layout {
+	list := s.torus(t)
+	for _, tile := range tilings(t) {
+		list = append(list, s.layouts(tile)...)
+	}
+	return list
 }
 
 // micros are the numbers of slices of the batch to try.

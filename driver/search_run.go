@@ -65,11 +65,7 @@ type trial struct {
 //  3. for each number of slices policies are tried from the fastest on, until one fits; memory is
 //     planned only for plans that would be the best.
 func (q *searching) run() error {
-	var list []layout
-	for _, t := range tilings(q.x.t) {
-		list = append(list, q.s.layouts(t)...)
-	}
-	trials, err := q.bounds(list)
+	trials, err := q.bounds(q.s.candidates(q.x.t))
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package driver
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"vitc/ir"
@@ -85,11 +86,14 @@ func (x *explainer) brief(v *ir.Value) string {
 // lineText is a line of a plan as it is written.
 func lineText(l ir.ShardLine) string {
 	axis := l.Axis
+	if l.Path != "" {
+		axis = l.Path + "." + axis
+	}
 	if l.Params {
 		axis = ir.Params + "." + axis
 	}
 	if l.Path != "" {
-		axis = fmt.Sprintf("%q", l.Path+"."+axis)
+		axis = strconv.Quote(axis)
 	}
 	return axis + ": " + axesText(l.Over)
 }

@@ -22,7 +22,7 @@ func (m *Model) Collective(op *ir.Op) float64 {
 	if op.Row.Class != ir.Collective || len(op.In) == 0 || op.Row.Awaits() {
 		return 0
 	}
-	return m.Move(row, m.bytes(op.In[0].Type), ir.Over(op.Attrs))
+	return m.Move(m.rowOf(op, row), m.bytes(op.In[0].Type), ir.Over(op.Attrs))
 }
 
 // Move is the time of a collective by its row's name, of an operand of some bytes along axes; 0

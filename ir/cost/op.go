@@ -23,7 +23,8 @@ func (m *Model) Op(op *ir.Op) Seconds {
 	case op.Row.Name == "scan":
 		return Seconds{}.plus(m.Region(op.Body), float64(op.Turns()))
 	case op.Row.Class == ir.Collective:
-		return Seconds{Link: m.Collective(op)}
+		core := m.reordering(op)
+		return Seconds{Link: m.Collective(op), Memory: core, Core: core}
 	case op.Row.Class == ir.Marker:
 		return Seconds{}
 	}

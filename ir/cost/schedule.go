@@ -65,7 +65,7 @@ func (s *schedule) run(r *ir.Region, ahead map[*ir.Op]bool) {
 	s.m.Each(r, func(op *ir.Op, cost Seconds) {
 		at, behind := s.latest(op.In)
 		switch {
-		case ahead[op]:
+		case ahead[op] && !s.stops(op):
 			s.ahead(op, cost)
 			return
 		case cost.Link > 0 && op.Body == nil:
@@ -108,7 +108,8 @@ var besideCore = map[string]bool{"all_gather": true, "permute": true}
 
 // stops reports whether the core stands still during a transfer.
 func (s *schedule) stops(op *ir.Op) bool {
-	return !op.Row.Starts() && (s.bound || !besideCore[op.Row.Name])
+	beside := besideCore[op.Row.Name] && !(s.m.chip.Halts && op.Row.Name == "all_gather")
+	return !op.Row.Starts() && (s.bound || !beside)
 }
 
 // latest is when the last of some values is there, and the transfer that it waited for.
@@ -137,7 +138,7 @@ func (s *schedule) transfer(op *ir.Op, at, seconds float64) float64 {
 	if s.stops(op) || s.bound || op.Row.Starts() {
 		at = max(at, s.now)
 	}
-	lanes := s.m.Links(ir.Over(op.Attrs)).Lanes
+	lanes := s.m.lanes(op)
 	for _, l := range lanes {
 		at = max(at, s.busy[l])
 	}
@@ -151,10 +152,18 @@ func (s *schedule) transfer(op *ir.Op, at, seconds float64) float64 {
 	return at
 }
 
+// lanes are what a collective queues for: dimensions of the torus, or where it goes one way, that way.
+func (m *Model) lanes(op *ir.Op) []topology.Lane {
+	if a, ok := op.Attrs.(*ir.PermuteAttrs); ok && m.assigned != nil {
+		return m.ring(a.Over, []int{a.Step}).Lanes
+	}
+	return m.Links(ir.Over(op.Attrs)).Lanes
+}
+
 // ahead counts a transfer that the turn before has begun.
 func (s *schedule) ahead(op *ir.Op, cost Seconds) {
 	s.log.ahead(op, cost.Link)
-	for _, l := range s.m.Links(ir.Over(op.Attrs)).Lanes {
+	for _, l := range s.m.lanes(op) {
 		s.work[l] += cost.Link
 	}
 	s.Links += cost.Link

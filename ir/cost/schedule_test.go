@@ -1,6 +1,7 @@
 package cost
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -85,4 +86,66 @@ func TestLoopsWaitForActivations(t *testing.T) {
   yield %y }`)
 	near(t, "exposed", tl.Exposed, link)
 	near(t, "step", tl.Step, core+link)
+}
+
+// The core stands still during a scatter, and on a chip that halts for them during gathers too; and of
+// two sends in opposite directions of one ring neither waits for the other.
+func TestWhatRunsBesideTheCore(t *testing.T) {
+	step := func(target, text string) Timeline {
+		mod, err := ir.Parse("ir partitioned mesh(data:16, model:16)\n" + text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := model(t, target, ir.Mesh{{Name: "data", Size: 16}, {Name: "model", Size: 16}})
+		return m.Schedule(mod.Funcs[0].Body)
+	}
+	const head = "func @f(%x: bf16[a:8192, b:8192] input=\"x\", %w: bf16[b:512, c:8192]{b@model} input=\"w\", %g: bf16[a:8192, b:8192]{+model} input=\"g\") -> "
+	gather := head + `(bf16[a:8192, c:8192] output="y") {
+  %v: bf16[b:8192, c:8192] = all_gather %w dim=0 over=model
+  %h: bf16[a:8192, b:8192] = dot %x, %x [ab,bc->ac]
+  %y: bf16[a:8192, c:8192] = dot %h, %v [ab,bc->ac]
+  yield %y }`
+	scatter := head + `(bf16[a:8192, b:8192] output="h", bf16[a:512, b:8192]{a@model} output="s") {
+  %s: bf16[a:512, b:8192]{a@model} = reduce_scatter %g dim=0 over=model
+  %h: bf16[a:8192, b:8192] = dot %x, %x [ab,bc->ac]
+  yield %h, %s }`
+	if tl := step("tpu:v4:4x4x16", gather); tl.Exposed != 0 {
+		t.Errorf("a gather on a v4 is waited for: %+v", tl)
+	}
+	for target, text := range map[string]string{"tpu:v5e:16x16": gather, "tpu:v4:4x4x16": scatter} {
+		if tl := step(target, text); tl.Links == 0 || tl.Exposed != tl.Links {
+			t.Errorf("%s: the core does not stand still: %+v", target, tl)
+		}
+	}
+	sends := func(back int) float64 {
+		return step("tpu:v4:4x4x16", head+`(bf16[b:512, c:8192]{b@model} output="p", bf16[b:512, c:8192]{b@model} output="q") {
+  %p: bf16[b:512, c:8192]{b@model} = permute %w over=model step=1
+  %q: bf16[b:512, c:8192]{b@model} = permute %w over=model step=`+fmt.Sprint(back)+`
+  yield %p, %q }`).Step
+	}
+	if one, two := sends(15), sends(1); math.Abs(two-2*one) > 1e-3*two {
+		t.Errorf("two sends take %g s there and back, %g s one way", one, two)
+	}
+}
+
+// Blocks of 6 rows are no whole tiles: their scatter is an all_reduce, twice the bytes. A result
+// gathered along its lanes from blocks of 48 is put in order, one from blocks of 128 is not.
+func TestTiles(t *testing.T) {
+	mod, err := ir.Parse(`ir partitioned mesh(data:64, model:16)
+func @f(%g: bf16[a:6144, b:8192]{+data, +model} input="g", %v: bf16[a:8192, b:48]{b@data} input="v", %w: bf16[a:8192, b:128]{b@data} input="w") -> () {
+  %s: bf16[a:96, b:8192]{a@data, +model} = reduce_scatter %g dim=0 over=data
+  %p: bf16[a:6, b:8192]{a@(data, model)} = reduce_scatter %g dim=0 over=(data,model)
+  %q: bf16[a:8192, b:3072] = all_gather %v dim=1 over=data
+  %r: bf16[a:8192, b:8192] = all_gather %w dim=1 over=data
+  yield }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := model(t, "tpu:v4:8x8x16", vit22b)
+	ops := mod.Funcs[0].Body.Ops
+	whole := 6144.0 * 8192 * 2
+	near(t, "blocks of 96 rows", m.Collective(ops[0]), m.Move("reduce_scatter", whole, []string{"data"}))
+	near(t, "blocks of 6 rows", m.Collective(ops[1]), m.Move("all_reduce", whole, []string{"data", "model"}))
+	near(t, "lanes in order", m.Op(ops[2]).Core, m.Pass(20*8192*3072*2))
+	near(t, "whole tiles of lanes", m.Op(ops[3]).Core, 0)
 }

@@ -19,6 +19,7 @@ type Chip struct {
 	HBMRate  float64 // bytes/s to and from memory
 	Link     float64 // bytes/s one way along one link of the torus
 	Pod      []int   // the largest torus, as many sizes as it has dimensions
+	Halts    bool    // libtpu lets the core stand still while a gather is under way
 
 	// Wrap says whether the links of a dimension close to a ring in a torus of a shape.
 	wrap func(shape []int, dim int) bool
@@ -41,7 +42,7 @@ var chips = []Chip{
 	{Name: "v4", Platform: "tpu", Kind: "TPU v4", Cores: 1, Megacore: true, HBM: 32 * gib, Peak: 275e12, Clock: 1.05e9, Dense: 0.95, Array: 128,
 		HBMRate: 1.2e12, Link: 4.5e10, Pod: []int{16, 16, 16}, wrap: ofCubes},
 	{Name: "v5e", Platform: "tpu", Kind: "TPU v5 lite", Cores: 1, HBM: 16 * gib, Peak: 197e12, Clock: 1.5e9, Dense: 0.97, Array: 128,
-		HBMRate: 8.1e11, Link: 5e10, Pod: []int{16, 16}, wrap: atLeast(16)},
+		HBMRate: 8.1e11, Link: 5e10, Pod: []int{16, 16}, Halts: true, wrap: atLeast(16)},
 	{Name: "v5p", Platform: "tpu", Kind: "TPU v5", Cores: 1, HBM: 95 * gib, Peak: 459e12, Clock: 1.75e9, Dense: 0.95, Array: 128,
 		HBMRate: 2.8e12, Link: 1e11, Pod: []int{16, 20, 28}, wrap: ofCubes},
 	{Name: "v6e", Platform: "tpu", Kind: "TPU v6 lite", Cores: 1, HBM: 32 * gib, Peak: 918e12, Clock: 1.75e9, Dense: 0.85, Array: 256,
