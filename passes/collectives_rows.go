@@ -17,28 +17,19 @@ type row struct {
 // along beside the collective's, one of its devices where it gathers or scatters, and all numbers.
 // whole says that the dim gathered or scattered is whole in the value.
 func (c *combiner) rowOf(op *ir.Op, t ir.Type, whole bool) row {
-	w := row{t: ir.T(t.DType)}
+	l := &layout{t: ir.T(t.DType)}
 	factor := map[string]int{}
-	var axes [][]string
-	var in, out ir.Term
-	add := func(label string, size int, along []string) int {
-		w.rule.Factors = append(w.rule.Factors, ir.Factor{Name: byte('a' + len(w.rule.Factors)), Size: size})
-		if label != "" {
-			w.t.Dims, axes, out = append(w.t.Dims, ir.Dim{Label: label, Size: size}), append(axes, along), append(out, ir.DimFactors{len(w.rule.Factors) - 1})
-		}
-		return len(w.rule.Factors) - 1
-	}
 	for _, a := range c.othersOf(op, t) {
-		factor[a] = add(a, 1, []string{a})
+		factor[a] = l.lead(a, 1, a)
 	}
 	dim, devices := -1, 0
-	if a, ok := op.Attrs.(*ir.GatherAttrs); ok {
-		along, n := a.Over, 1
-		if whole {
-			along, n = nil, c.mesh.Size(a.Over...)
-		}
-		dim, devices = a.Dim, add(a.Over[0], n, along)
+	switch a, ok := op.Attrs.(*ir.GatherAttrs); {
+	case ok && whole:
+		dim, devices = a.Dim, l.lead(a.Over[0], c.mesh.Size(a.Over...))
+	case ok:
+		dim, devices = a.Dim, l.lead(a.Over[0], 1, a.Over...)
 	}
+	var in ir.Term
 	var rest ir.DimFactors
 	for d := range t.Dims {
 		var fs ir.DimFactors
@@ -50,13 +41,32 @@ func (c *combiner) rowOf(op *ir.Op, t ir.Type, whole bool) row {
 		if d == dim {
 			fs = append(fs, devices)
 		}
-		rest = append(rest, add("", 0, nil))
+		rest = append(rest, l.factor())
 		in = append(in, append(fs, rest[d]))
 	}
-	w.t.Dims = append(w.t.Dims, ir.Dim{Label: "all", Size: t.Size() / w.t.Size()})
-	w.t = w.t.Sharded(ir.NewSharding(append(axes, nil), t.Shard.Sums(), t.Shard.Varies()))
-	w.rule.In, w.rule.Out = []ir.Term{in}, []ir.Term{append(out, rest)}
-	return w
+	l.t.Dims = append(l.t.Dims, ir.Dim{Label: "all", Size: t.Size() / l.t.Size()})
+	return row{l.t.Sharded(ir.NewSharding(append(l.axes, nil), t.Shard.Sums(), t.Shard.Varies())),
+		ir.Rule{In: []ir.Term{in}, Out: []ir.Term{append(l.out, rest)}, Factors: l.factors}}
+}
+
+// layout is a row under way: its leading dims, and the factors of the rule to it.
+type layout struct {
+	t       ir.Type
+	axes    [][]string // of its dims
+	out     ir.Term
+	factors []ir.Factor
+}
+
+// lead adds a dim, cut along some axes, and gives its factor.
+func (l *layout) lead(label string, size int, along ...string) int {
+	f := l.factor()
+	l.t.Dims, l.axes, l.out = append(l.t.Dims, ir.Dim{Label: label, Size: size}), append(l.axes, along), append(l.out, ir.DimFactors{f})
+	return f
+}
+
+func (l *layout) factor() int {
+	l.factors = append(l.factors, ir.Factor{Name: byte('a' + len(l.factors))})
+	return len(l.factors) - 1
 }
 
 // othersOf is the axes that a value's dims are cut along beside the collective's.

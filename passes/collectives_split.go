@@ -73,9 +73,8 @@ func (h *halves) ways(u readers, r *ir.Region, sum *ir.Op) []*split {
 	over := ir.Over(sum.Attrs)
 	work := elementwise(r, sum.Out[0])
 	var list []*split
-	for _, op := range r.Ops {
-		a, ok := op.Attrs.(*ir.BlockAttrs)
-		if !ok || op.Row.Name != "block" || a.Step != 0 || len(without(a.Over, over)) > 0 || !slices.ContainsFunc(append(work, sum), func(x *ir.Op) bool { return x == op.In[0].Def }) {
+	for _, a := range cutsOf(u, append(work, sum)) {
+		if len(without(a.Over, over)) > 0 {
 			continue
 		}
 		s := &split{sum: sum, dim: a.Dim, over: a.Over}
@@ -89,6 +88,18 @@ func (h *halves) ways(u readers, r *ir.Region, sum *ir.Op) []*split {
 		if s.keepWhole(u, work); len(work) > 0 && h.fits(s) {
 			list = append(list, s)
 			break
+		}
+	}
+	return list
+}
+
+// cutsOf lists how readers of what ops make cut it into the devices' own blocks.
+func cutsOf(u readers, ops []*ir.Op) (list []*ir.BlockAttrs) {
+	for _, op := range ops {
+		for _, reader := range u.of[op.Out[0]] {
+			if a, ok := reader.Attrs.(*ir.BlockAttrs); ok && reader.Row.Name == "block" && a.Step == 0 {
+				list = append(list, a)
+			}
 		}
 	}
 	return list
