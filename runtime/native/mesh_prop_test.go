@@ -102,7 +102,7 @@ func TestMeshKeepsPrograms(t *testing.T) {
 }
 
 // onWhole runs a function on whole arguments and gives its whole results, state too.
-func onWhole(t *testing.T, mach codegen.Machine, f *ir.Func, args []*interp.Tensor) [][]byte {
+func onWhole(t testing.TB, mach codegen.Machine, f *ir.Func, args []*interp.Tensor) [][]byte {
 	t.Helper()
 	inputs := map[string][]byte{}
 	held := func(r ir.Role) bool { return r == ir.RoleState || r == ir.RoleAcc }
