@@ -12,6 +12,10 @@ import (
 // (overlap_exchange.go): each device computes first the blocks that others own and sends each
 // off, then its own, to which it adds those that have arrived. The links then work beside
 // products, where a reduce_scatter would hold every device up.
+//
+// A product that waits for an all_gather becomes a ring (overlap_ring.go): each device multiplies
+// the block that it has while its neighbour's is on the way. Rings come after exchanges, and see
+// what those have left.
 func overlap(m *ir.Module, c *Context) {
 	if c.Plan == nil || c.Plan.Overlap != ir.OverlapRing || len(m.Mesh) == 0 {
 		return
