@@ -27,16 +27,19 @@ func (w *exchanger) product(x *exchange, p blockwise, t ir.Type, step int) *ir.V
 
 // joinable finds a place in the first operand of a product where two contracted factors follow each
 // other, as they do in the second: one dim of both is the same to the product, and XLA needs no
-// copy then to cut a block. It is -1 where there is none.
+// copy then to cut a block. It is -1 where there is none. What is joined has no padding, which would
+// come to lie between places.
 func joinable(r ir.Rule, in []*ir.Value) int {
-	whole := func(v *ir.Value, dim int) bool { return len(v.Type.Shard.Of(dim)) == 0 && v.Type.Dims[dim].Global == 0 }
+	joins := func(v *ir.Value, dim int) bool {
+		return v.Type.Dims[dim].Global == 0 && v.Type.Dims[dim+1].Global == 0 && len(v.Type.Shard.Of(dim+1)) == 0
+	}
 	for i := 0; i+1 < len(r.In[0]); i++ {
 		f, g := r.In[0][i], r.In[0][i+1]
 		if len(f) != 1 || len(g) != 1 || r.Factors[f[0]].Kind != ir.Contracted || r.Factors[g[0]].Kind != ir.Contracted {
 			continue
 		}
 		k := placeIn(r.In[1], f[0])
-		if k >= 0 && k+1 < len(r.In[1]) && slices.Equal(r.In[1][k+1], g) && whole(in[0], i+1) && whole(in[1], k+1) {
+		if k >= 0 && k+1 < len(r.In[1]) && slices.Equal(r.In[1][k+1], g) && joins(in[0], i) && joins(in[1], k) {
 			return f[0]
 		}
 	}
