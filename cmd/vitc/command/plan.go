@@ -20,9 +20,10 @@ func (a *app) plan() *cobra.Command {
 time, how much of its communication the core waits for, the part of the chips' peak that it
 reaches, and what each device holds.
 
-With --search it proposes a plan: meshes whose axes run along whole dimensions of the torus,
-with data parallel, fully sharded and tensor parallel layouts, slices of the batch, and policies
-of recomputation. The best one that fits the memory is printed as a block for the program.
+With --search it proposes a plan: the torus itself and meshes whose axes run along whole
+dimensions of it, with data parallel, fully sharded and tensor parallel layouts, slices of the
+batch, and policies of recomputation. The best one that fits the memory is printed as a block for
+the program. Some dozens of plans are priced, which takes about ten seconds of processor time.
 
 Times are those of the compiler's cost model: they compare plans and promise nothing. What a
 target's own compiler makes of one, vitc build and vitc report say.`,
@@ -68,6 +69,9 @@ func (a *app) printSearch(s *driver.Search) {
 // searchRow is a plan's line of the table.
 func searchRow(r driver.PlanRow) []string {
 	row := []string{r.Plan, r.Layout, r.Mesh.String(), "", string(r.Remat), "", "", "", "", r.Reason}
+	if r.Plan != "" && r.Remat == "" {
+		row[4] = "by path"
+	}
 	if r.Micro > 0 {
 		row[3] = fmt.Sprint(r.Micro)
 	}
