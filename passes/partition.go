@@ -26,6 +26,7 @@ func partition(m *ir.Module, c *Context) {
 	routes := newRouter(cost.Usual(m.Mesh))
 	if c.Plan != nil {
 		routes = newRouter(priced(c.Plan))
+		routes.hides = c.Plan.Overlap == ir.OverlapRing
 	}
 	for _, f := range m.Funcs {
 		f.Body = newSplitter(m.Mesh, routes).region(f.Body)

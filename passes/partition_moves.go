@@ -23,13 +23,25 @@ func attrsOf(m move) any {
 func (s *splitter) reshard(op *ir.Op) {
 	from, to := op.In[0].Type, op.Out[0].Type
 	x, t := s.value(op.In[0]), from
-	for _, m := range s.routes.route(from, from.Shard, to.Shard).moves {
+	for _, m := range s.routes.routeOf(from, from.Shard, to.Shard, s.work(x)).moves {
 		x, t = s.move(x, t, m)
 	}
 	if x.Name == "" && x.Def != nil {
 		x.Name = op.Out[0].Name
 	}
 	s.now[op.Out[0]] = x
+}
+
+// work is the seconds of the product that makes a value, 0 where there is none or no product is to
+// hide what is sent.
+func (s *splitter) work(x *ir.Value) float64 {
+	if !s.routes.hides {
+		return 0
+	}
+	if dot := mainProduct(x); dot != nil {
+		return s.routes.model.Op(dot).Core
+	}
+	return 0
 }
 
 // move makes one move of x, whose global type is t, and gives the result and its global type.

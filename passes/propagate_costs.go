@@ -1,6 +1,8 @@
 package passes
 
 import (
+	"math"
+
 	"vitc/ir"
 	"vitc/ir/cost"
 )
@@ -22,6 +24,10 @@ const (
 	perMove   = 1e-18
 	forMemory = 1e-6
 	inPieces  = 2
+
+	// crowding is the part of hidden sends' time that is counted: others wait for their links, and not
+	// every exchange finds a product that hides it.
+	crowding = 1. / 8
 )
 
 // moving is the time of a move that leaves some bytes, but for the latency of links: small moves
@@ -31,9 +37,28 @@ func (r *router) moving(m move, result float64) float64 {
 	if moved == 0 {
 		return 0
 	}
+	return r.model.Wire(m.row, moved, m.over) + r.leaving(m, result)
+}
+
+// leaving is what tells routes of equal traffic apart.
+func (r *router) leaving(m move, result float64) float64 {
 	memory := r.model.Pass(result)
 	if m.dim > 0 {
 		memory *= inPieces
 	}
-	return moved/r.model.Rate(m.over) + forMemory*memory + perMove
+	return forMemory*memory + perMove
+}
+
+// exchanged is the time of a move that scatters what products of some seconds make, done by an
+// exchange along its first axis, whose sends products as long can hide. It is infinite for others.
+func (r *router) exchanged(m move, work, result float64) float64 {
+	if work == 0 || m.row != "reduce_scatter" || r.mesh.Size(m.over[0]) > mostOwners {
+		return math.Inf(1)
+	}
+	sends := r.model.Sends(m.bytes, m.over[0])
+	if sends > work {
+		return math.Inf(1)
+	}
+	rest, _ := r.model.Traffic(m.row, m.bytes/float64(r.mesh.Size(m.over[0])), m.over[1:])
+	return crowding*sends + r.model.Wire(m.row, rest, m.over[1:]) + r.leaving(m, result)
 }

@@ -28,6 +28,7 @@ type route struct {
 type router struct {
 	model *cost.Model
 	mesh  ir.Mesh
+	hides bool // products hide what is sent
 	known map[string]route
 }
 
@@ -46,13 +47,16 @@ func (p *spot) key() string { return fmt.Sprint(p.dims, p.sum) }
 
 // route goes from one sharding of a tensor of global sizes to another. Parts along an axis can
 // become one; whole values are never taken apart again.
-func (r *router) route(t ir.Type, from, to *ir.Sharding) route {
+func (r *router) route(t ir.Type, from, to *ir.Sharding) route { return r.routeOf(t, from, to, 0) }
+
+// routeOf is the route of what products of some seconds make.
+func (r *router) routeOf(t ir.Type, from, to *ir.Sharding, work float64) route {
 	if from.Equal(to) {
 		return route{}
 	}
-	s := &routeSearch{router: r, t: t, to: dimsOf(t, to), sum: to.Sums()}
+	s := &routeSearch{router: r, work: work, t: t, to: dimsOf(t, to), sum: to.Sums()}
 	start := &spot{dims: dimsOf(t, from), sum: from.Sums()}
-	id := fmt.Sprint(t.DType, t.Shape(), start.key(), s.to, s.sum)
+	id := fmt.Sprint(t.DType, t.Shape(), start.key(), s.to, s.sum, work)
 	if known, ok := r.known[id]; ok {
 		return known
 	}
@@ -73,6 +77,7 @@ func dimsOf(t ir.Type, s *ir.Sharding) [][]string {
 // routeSearch is Dijkstra's search over shardings.
 type routeSearch struct {
 	*router
+	work float64 // seconds of the products that make the tensor
 	t    ir.Type
 	to   [][]string
 	sum  []string
@@ -121,7 +126,11 @@ func (s *routeSearch) next(p *spot, m move, change func(q *spot)) {
 		return
 	}
 	m.bytes = s.bytes(p)
-	q.route = route{append(slices.Clone(p.route.moves), m), p.route.seconds + s.moving(m, s.bytes(q))}
+	seconds := s.moving(m, s.bytes(q))
+	if len(p.route.moves) == 0 {
+		seconds = min(seconds, s.exchanged(m, s.work, s.bytes(q)))
+	}
+	q.route = route{append(slices.Clone(p.route.moves), m), p.route.seconds + seconds}
 	heap.Push(&s.open, q)
 }
 

@@ -77,3 +77,26 @@ func TestRouteSeconds(t *testing.T) {
 		}
 	}
 }
+
+// What a product makes is scattered first along an axis whose sends the product is long enough to
+// hide; what nothing hides goes the way that is quickest by itself.
+func TestRoutesOfProducts(t *testing.T) {
+	m, err := cost.On(&ir.Plan{Mesh: ir.Mesh{{Name: "x", Size: 8}, {Name: "y", Size: 8}, {Name: "z", Size: 16}},
+		Devices: ir.Devices{Platform: "tpu", Chip: "v4", Shape: []int{8, 8, 16}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRouter(m)
+	whole := ir.T(ir.BF16, ir.Dim{Label: "width", Size: 6144}, ir.Dim{Label: "heads", Size: 48}, ir.Dim{Label: "head", Size: 128})
+	from := whole.Sharded(ir.NewSharding(make([][]string, 3), []string{"x", "y", "z"}, nil))
+	to := whole.Sharded(ir.NewSharding([][]string{{"y"}, {"x"}, {"z"}}, nil, nil))
+	sends := m.Sends(float64(whole.Bytes()), "y")
+	for work, want := range map[float64]string{
+		0.9 * sends: "all_reduce dim 0 over x, y, z; block dim 0 over y; block dim 2 over z; block dim 1 over x",
+		1.1 * sends: "reduce_scatter dim 0 over y; reduce_scatter dim 2 over z; reduce_scatter dim 1 over x",
+	} {
+		if got := r.routeOf(from, from.Shard, to.Shard, work).String(); got != want {
+			t.Errorf("beside %.1f ms of work: %s, expected %s", work*1e3, got, want)
+		}
+	}
+}

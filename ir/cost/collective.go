@@ -32,7 +32,26 @@ func (m *Model) Move(row string, bytes float64, axes []string) float64 {
 	if moved == 0 {
 		return 0
 	}
-	return moved/m.Rate(axes) + m.latency(rounds, axes)
+	return m.Wire(row, moved, axes) + m.latency(rounds, axes)
+}
+
+// Wire is the time that what Traffic says takes on the links, latency left out. Of what libtpu does
+// on a TPU, two things are not as fast as the links: along two dimensions of the torus of
+// different sizes, sums go around one ring of all; and a sum along three is not scattered, but made for all.
+func (m *Model) Wire(row string, moved float64, axes []string) float64 {
+	if moved == 0 {
+		return 0
+	}
+	l := m.Links(axes)
+	if sums := row == "reduce_scatter" || row == "all_reduce"; sums && m.assigned != nil && m.chip.Platform == "tpu" {
+		switch {
+		case len(l.Lanes) > 2 && row == "reduce_scatter":
+			moved *= 2
+		case len(l.Lanes) == 2 && !l.Even:
+			return moved/l.Fastest + topology.Hop*float64(m.mesh.Size(axes...)/2)
+		}
+	}
+	return moved / m.Rate(axes)
 }
 
 // Latency is what a collective takes however little it carries.
@@ -75,4 +94,15 @@ func (m *Model) Permute(bytes float64, axes []string, steps ...int) float64 {
 		return bytes * float64(len(steps)) / (m.chip.HBMRate / 2)
 	}
 	return float64(e.Busiest)*bytes/m.chip.Link + float64(e.Farthest)*topology.Hop
+}
+
+// Sends is the time in which every device sends each other one along an axis its block of a value
+// of some bytes. Those in the two directions of a ring are under way at once.
+func (m *Model) Sends(bytes float64, axis string) float64 {
+	const directions = 2
+	n, seconds := m.mesh.Size(axis), 0.0
+	for step := 1; step < n; step++ {
+		seconds += m.Permute(bytes/float64(n), []string{axis}, step) / directions
+	}
+	return seconds
 }

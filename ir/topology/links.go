@@ -12,13 +12,15 @@ type Links struct {
 	Fastest float64 // bytes/s of the fastest dimension alone
 	Hops    int     // links that data crosses one after the other
 	Lanes   []Lane
+	Even    bool // the dimensions are of one size
 }
 
 // Across is what joins the devices of a group in a collective: each dimension in which they differ
 // is a ring, or a line, of its own, and all work at once. Those that step over chips share links
 // with the groups between.
 func (t *Topology) Across(group []int) Links {
-	var l Links
+	l := Links{Even: true}
+	first := 0
 	for d, size := range t.Shape {
 		places, stride := t.places(group, d)
 		if places < 2 {
@@ -31,6 +33,10 @@ func (t *Topology) Across(group []int) Links {
 		}
 		rate /= float64(stride)
 		l.Lanes = append(l.Lanes, Lane{Dim: d})
+		if first == 0 {
+			first = places
+		}
+		l.Even = l.Even && places == first
 		l.Rate, l.Fastest = l.Rate+rate, max(l.Fastest, rate)
 		if whole && t.Wraps(d) {
 			l.Hops += places / 2
