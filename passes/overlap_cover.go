@@ -188,7 +188,25 @@ func (w *exchanger) pin(r *ir.Region, x *exchange) {
 		}
 	}
 	post.In = append(post.In, arrived...)
+	x.last(post)
 	r.Ops = append(r.Ops, pre.Region.Ops...)
+}
+
+// last lets the own block be made behind the fence that the others arrive at: what is sent does not
+// wait for it, and it is not held while the cover runs, but added to as soon as it is there.
+func (x *exchange) last(post *ir.Op) {
+	dot := mainProduct(x.own)
+	if dot == nil {
+		return
+	}
+	i := slices.IndexFunc(dot.In, func(v *ir.Value) bool { return v.Def == nil || !pointwise(v.Def) && v.Def.Row.Name != "block" })
+	if i < 0 {
+		return
+	}
+	v := dot.In[i]
+	n := &ir.Value{Name: v.Name, Type: v.Type, Def: post, Pos: v.Pos}
+	post.In, post.Out = append(post.In, v), append(post.Out, n)
+	dot.In[i] = n
 }
 
 // chain keeps the blocks of an exchange one behind the other: a block's products begin when the one

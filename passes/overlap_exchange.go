@@ -123,12 +123,9 @@ func (h *hider) price(x *exchange) {
 	if h.model == nil {
 		return
 	}
-	const directions = 2
 	n, over := h.mesh.Size(x.axis), []string{x.axis}
 	whole := float64(x.scatter.In[0].Type.Bytes())
-	for step := 1; step < n; step++ {
-		x.wire += h.model.Permute(whole/float64(n), over, step) / directions
-	}
+	x.wire = h.model.Sends(whole, x.axis)
 	x.gain = h.model.Move("reduce_scatter", whole, over)
 	for _, p := range x.products {
 		x.gain -= float64(n)*h.blockTime(p, x.dim(), n) - h.model.Op(p.op).Core
