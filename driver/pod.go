@@ -119,7 +119,7 @@ func (pod *PodProgram) lower() (diag.List, error) {
 	if err := runPasses(m, names, o); err != nil {
 		return notes, err
 	}
-	text, err := stablehlo.Emit(step, stablehlo.Options{Mode: mode, Mesh: pod.Plan.Mesh, Args: args, Results: results})
+	text, err := stablehlo.Emit(step, stablehlo.Options{Mode: mode, Mesh: pod.Plan.Mesh, Args: args, Results: results, RowMajor: mode == stablehlo.Manual})
 	pod.Text = text
 	return notes, cannotEmit(err)
 }

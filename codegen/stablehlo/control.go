@@ -2,6 +2,7 @@ package stablehlo
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"vitc/ir"
@@ -69,12 +70,32 @@ func (e *emitter) turn(op *ir.Op, a *ir.ScanAttrs, vars []value) []value {
 		args[i] = e.layer(args[i], at)
 	}
 	e.region(op.Body, args)
-	next := append([]value{e.binary("add", vars[0], one)}, e.all(op.Body.Yield)...)
+	next := []value{e.binary("add", vars[0], one)}
+	uses := op.Body.Uses()
+	for i, v := range e.all(op.Body.Yield) {
+		if e.o.RowMajor && uses[op.Body.Params[i]] > 1 {
+			v = e.inOrder(v)
+		}
+		next = append(next, v)
+	}
 	next = append(next, vars[1+a.Carry:1+len(op.In)]...)
 	for i, v := range e.all(op.Body.Stack) {
 		next = append(next, e.setLayer(vars[1+len(op.In)+i], v, at))
 	}
 	return next
+}
+
+// inOrder is a value that lies in the order of its dims.
+func (e *emitter) inOrder(x value) value {
+	n := len(x.shape)
+	if n < 2 {
+		return x
+	}
+	order := ascending(n)
+	slices.Reverse(order)
+	layouts := fmt.Sprintf("[dense<[%s]> : tensor<%dxindex>]", list(order), n)
+	return e.op(x.tensor, `stablehlo.custom_call @LayoutConstraint(%s) {operand_layouts = %s, result_layouts = %s} : (%s) -> %s`,
+		x.id, layouts, layouts, x.tensor, x.tensor)
 }
 
 // layer is x at a place along its leading dim.

@@ -24,6 +24,10 @@ type Options struct {
 	// Args and Results say how devices hold what the function takes and gives, one entry each;
 	// nil: as the types of the values say.
 	Args, Results []*ir.Sharding
+	// RowMajor lets what turns of loops read more than once of what they carry lie in the order of its
+	// dims in memory. The TPU compiler, left to choose, takes the order that one product of a turn
+	// likes, and copies for the others. What is only added to lies as its summands do.
+	RowMajor bool
 }
 
 // Error is a function that cannot be written.

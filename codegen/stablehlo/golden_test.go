@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "rewrite the golden texts")
 var modes = map[string]stablehlo.Mode{"mode: annotated": stablehlo.Annotated, "mode: manual": stablehlo.Manual}
 
 // TestGolden runs testdata/NAME.txtar: the function in is written as out. A line "mode: .."
-// of the comment says who divides it.
+// of the comment says who divides it, and "row major" behind it how what loops carry lies.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
 	if err != nil || len(files) == 0 {
@@ -40,8 +40,9 @@ func goldenCase(t *testing.T, file string) {
 	if err := ir.Verify(m); err != nil {
 		t.Fatal(err)
 	}
-	mode, _, _ := strings.Cut(string(a.Comment), "\n")
-	text, err := stablehlo.Emit(m.Funcs[0], stablehlo.Options{Mode: modes[mode], Mesh: m.Mesh})
+	said, _, _ := strings.Cut(string(a.Comment), "\n")
+	mode, order, _ := strings.Cut(said, ", ")
+	text, err := stablehlo.Emit(m.Funcs[0], stablehlo.Options{Mode: modes[mode], Mesh: m.Mesh, RowMajor: order == "row major"})
 	if err != nil {
 		t.Fatal(err)
 	}
