@@ -208,7 +208,8 @@ func (l *lister) begin(t *task) {
 	for _, v := range t.op.In {
 		l.settle(v)
 	}
-	l.left = slices.Delete(l.left, slices.Index(l.left, t), slices.Index(l.left, t)+1)
+	i := slices.Index(l.left, t)
+	l.left = slices.Delete(l.left, i, i+1)
 	l.live += makes(t.op)
 	l.peak = max(l.peak, l.live+t.inner)
 	l.out = append(l.out, event{t, false})

@@ -1,6 +1,8 @@
 package passes
 
 import (
+	"slices"
+
 	"vitc/ir"
 	"vitc/ir/cost"
 )
@@ -57,4 +59,17 @@ func (h *hider) region(r *ir.Region, loop *ir.Op) []*ir.Op {
 	w := &exchanger{mesh: h.mesh, body: &ir.Region{}, now: map[*ir.Value]*ir.Value{}, posts: map[*ir.Value]*ir.Op{}, loop: loop, each: map[[2]int]*ir.Value{}}
 	w.region(r, list)
 	return w.front
+}
+
+// blockType is the type of one of n blocks of a value along axes, of which each device may have
+// another at any time; dim is -1 for a value that is not cut.
+func blockType(t ir.Type, dim, n int, over ...string) ir.Type {
+	t = t.Without(over...)
+	t = t.WithVary(append(slices.Clone(t.Shard.Varies()), over...)...)
+	if dim >= 0 {
+		t.Dims = slices.Clone(t.Dims)
+		t.Dims[dim].Size /= n
+		t.Dims[dim].Global = 0
+	}
+	return t
 }

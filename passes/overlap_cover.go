@@ -95,29 +95,6 @@ func (x *exchange) inputs() []*ir.Value {
 	return in
 }
 
-// succession knows what comes before what: operands, and what covers wait for.
-type succession struct {
-	behind map[*ir.Op][]*ir.Value
-}
-
-// before is the ops that must have run for values to be there.
-func (g *succession) before(values []*ir.Value) map[*ir.Op]bool {
-	seen := map[*ir.Op]bool{}
-	var visit func([]*ir.Value)
-	visit = func(vs []*ir.Value) {
-		for _, v := range vs {
-			if v.Def == nil || seen[v.Def] {
-				continue
-			}
-			seen[v.Def] = true
-			visit(v.Def.In)
-			visit(g.behind[v.Def])
-		}
-	}
-	visit(values)
-	return seen
-}
-
 // sink follows a product's result through the pointwise ops that are computed with it to the one
 // value that is stored, nil where there are several.
 func (u readers) sink(v *ir.Value) *ir.Value {
@@ -241,58 +218,8 @@ func (w *exchanger) chain(r *ir.Region, x *exchange) {
 	replaceIn(r.Ops[:len(r.Ops)-1], last, out[1])
 }
 
-// mainProduct finds the largest product that pointwise ops make a value of.
-func mainProduct(v *ir.Value) *ir.Op {
-	var best *ir.Op
-	seen := map[*ir.Value]bool{}
-	var visit func(*ir.Value)
-	visit = func(v *ir.Value) {
-		if v.Def == nil || seen[v] {
-			return
-		}
-		seen[v] = true
-		switch {
-		case isProduct(v.Def):
-			if best == nil || v.Def.ProductFlops() > best.ProductFlops() {
-				best = v.Def
-			}
-		case pointwise(v.Def):
-			for _, in := range v.Def.In {
-				visit(in)
-			}
-		}
-	}
-	visit(v)
-	return best
-}
-
 // firm chooses the operand of a product to fence: one that is stored whatever is done.
 func firm(op *ir.Op) int {
 	i := slices.IndexFunc(op.In, func(v *ir.Value) bool { return v.Def == nil || !pointwise(v.Def) })
 	return max(i, 0)
-}
-
-// dependenceOrder puts ops behind what they read, and otherwise as they were.
-func dependenceOrder(ops []*ir.Op) []*ir.Op {
-	var out []*ir.Op
-	done := map[*ir.Op]bool{}
-	inside := map[*ir.Op]bool{}
-	for _, op := range ops {
-		inside[op] = true
-	}
-	var visit func(*ir.Op)
-	visit = func(op *ir.Op) {
-		if op == nil || done[op] || !inside[op] {
-			return
-		}
-		done[op] = true
-		for _, v := range op.In {
-			visit(v.Def)
-		}
-		out = append(out, op)
-	}
-	for _, op := range ops {
-		visit(op)
-	}
-	return out
 }

@@ -228,12 +228,7 @@ func (w *exchanger) part(x *exchange, step int) *ir.Value {
 
 // shorter is the type of a block along an axis, of which each device may have another.
 func (w *exchanger) shorter(t ir.Type, dim int, axis string) ir.Type {
-	t = t.Without(axis)
-	t = t.WithVary(append(slices.Clone(t.Shard.Varies()), axis)...)
-	t.Dims = slices.Clone(t.Dims)
-	t.Dims[dim].Size /= w.mesh.Size(axis)
-	t.Dims[dim].Global = 0
-	return t
+	return blockType(t, dim, w.mesh.Size(axis), axis)
 }
 
 // stored finds the values that something else reads than pointwise ops, which are computed with

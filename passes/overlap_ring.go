@@ -130,15 +130,5 @@ func (x *ring) hops() []hop {
 	return list
 }
 
-// block is the type of a block of a value along a ring's axes, of which each device has another at
-// any time; -1 for a value that is not cut.
-func (x *ring) block(t ir.Type, dim int) ir.Type {
-	t = t.Without(x.over...)
-	t = t.WithVary(append(slices.Clone(t.Shard.Varies()), x.over...)...)
-	if dim >= 0 {
-		t.Dims = slices.Clone(t.Dims)
-		t.Dims[dim].Size /= x.n
-		t.Dims[dim].Global = 0
-	}
-	return t
-}
+// block is the type of a block of a value along a ring's axes; dim is -1 for a value that is not cut.
+func (x *ring) block(t ir.Type, dim int) ir.Type { return blockType(t, dim, x.n, x.over...) }

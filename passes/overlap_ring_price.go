@@ -35,12 +35,15 @@ func (h *hider) pays(r *ir.Region, x *ring) bool {
 // its ops or in a better one. A loop's turn stands for itself here: XLA begins in a turn what the turn
 // reads, though it depend on no turn before.
 func (h *hider) waited(r *ir.Region, op *ir.Op) float64 {
+	most := h.model.Op(op).Link - behindGather*h.meanwhile(r, op)
+	if most <= 0 {
+		return 0
+	}
 	free := *op
 	free.Row = ir.Lookup("fence")
 	without := &ir.Region{Params: r.Params, Ops: slices.Clone(r.Ops), Yield: r.Yield, Stack: r.Stack}
 	without.Ops[slices.Index(r.Ops, op)] = &free
-	waited := h.model.Schedule(r).Step - h.model.Schedule(without).Step
-	return min(waited, max(0, h.model.Op(op).Link-behindGather*h.meanwhile(r, op)))
+	return min(most, h.model.Schedule(r).Step-h.model.Schedule(without).Step)
 }
 
 // behindGather is how much of other products a gather can count on: libtpu's scheduler has hidden those

@@ -38,3 +38,28 @@ func replaceIn(ops []*ir.Op, old, now *ir.Value) {
 		}
 	}
 }
+
+// mainProduct finds the largest product that pointwise ops make a value of.
+func mainProduct(v *ir.Value) *ir.Op {
+	var best *ir.Op
+	seen := map[*ir.Value]bool{}
+	var visit func(*ir.Value)
+	visit = func(v *ir.Value) {
+		if v.Def == nil || seen[v] {
+			return
+		}
+		seen[v] = true
+		switch {
+		case isProduct(v.Def):
+			if best == nil || v.Def.ProductFlops() > best.ProductFlops() {
+				best = v.Def
+			}
+		case pointwise(v.Def):
+			for _, in := range v.Def.In {
+				visit(in)
+			}
+		}
+	}
+	visit(v)
+	return best
+}

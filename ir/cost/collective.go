@@ -35,9 +35,10 @@ func (m *Model) Move(row string, bytes float64, axes []string) float64 {
 	return m.Wire(row, moved, axes) + m.latency(rounds, axes)
 }
 
-// Wire is the time that what Traffic says takes on the links, latency left out. Of what libtpu does
-// on a TPU, two things are not as fast as the links: along two dimensions of the torus of
-// different sizes, sums go around one ring of all; and a sum along three is not scattered, but made for all.
+// Wire is the time that what Traffic says takes on the links, without the latency of Latency. Of what
+// libtpu does on a TPU, two things are not as fast as the links: along two dimensions of the torus of
+// different sizes, sums go around one ring of all, with its hops; and a sum along three is not
+// scattered, but made for all.
 func (m *Model) Wire(row string, moved float64, axes []string) float64 {
 	if moved == 0 {
 		return 0

@@ -28,17 +28,6 @@ func (m *Model) Transfers(r *ir.Region, bound bool) (Timeline, map[*ir.Op]*Trans
 	return s.Timeline, s.log.of
 }
 
-// Waits is Schedule with what the core waits for: the seconds for each transfer, in all turns of the
-// loops around it.
-func (m *Model) Waits(r *ir.Region) (Timeline, map[*ir.Op]float64) {
-	t, moves := m.Transfers(r, false)
-	waits := map[*ir.Op]float64{}
-	for op, x := range moves { // in any order: each has its own
-		waits[op] = x.Exposed
-	}
-	return t, waits
-}
-
 // transfers notes what runs when in one region. A nil log notes nothing.
 type transfers struct {
 	of    map[*ir.Op]*Transfer

@@ -217,19 +217,7 @@ func TestStartedFails(t *testing.T) {
 
 // A device that waits for what it has started gives up with its context.
 func TestStartedAlone(t *testing.T) {
-	b := compile(t, inTwo(t, "permute", "over=x step=1", "f32[a:2, b:2]"), cpu.Baseline)
-	m, err := native.Open(b, native.Options{Threads: 1, Ranks: dist.Memory(4)[1:2]})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	tired := errors.New("tired of waiting")
-	ctx, cancel := context.WithTimeoutCause(context.Background(), 20*time.Millisecond, tired)
-	defer cancel()
-	within(t, func() { _, err = m.Call(ctx, "f", map[string][]byte{"v": floats(1, 2, 3, 4)}) })
-	if !errors.Is(err, tired) {
-		t.Errorf("got %v", err)
-	}
+	givesUpAlone(t, inTwo(t, "permute", "over=x step=1", "f32[a:2, b:2]"), 1)
 }
 
 // distant is an end of a transport whose links carry a gigabyte a second.

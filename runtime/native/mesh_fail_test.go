@@ -11,6 +11,7 @@ import (
 
 	"vitc/codegen"
 	"vitc/codegen/llvm/cpu"
+	"vitc/ir"
 	"vitc/runtime/dist"
 	"vitc/runtime/native"
 )
@@ -78,17 +79,20 @@ func TestMeshDeviceFails(t *testing.T) {
 }
 
 // A device whose companions never come gives up with its context.
-func TestMeshAlone(t *testing.T) {
-	b := compile(t, collective(t, meshSum), cpu.Baseline)
-	m, err := native.Open(b, native.Options{Threads: 1, Ranks: dist.Memory(4)[2:3]})
+func TestMeshAlone(t *testing.T) { givesUpAlone(t, collective(t, meshSum), 2) }
+
+// givesUpAlone calls a module as one rank of four that has no companions.
+func givesUpAlone(t *testing.T, m *ir.Module, rank int) {
+	t.Helper()
+	alone, err := native.Open(compile(t, m, cpu.Baseline), native.Options{Threads: 1, Ranks: dist.Memory(4)[rank : rank+1]})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	defer alone.Close()
 	tired := errors.New("tired of waiting")
 	ctx, cancel := context.WithTimeoutCause(context.Background(), 20*time.Millisecond, tired)
 	defer cancel()
-	within(t, func() { _, err = m.Call(ctx, "f", map[string][]byte{"v": floats(1, 2, 3, 4)}) })
+	within(t, func() { _, err = alone.Call(ctx, "f", map[string][]byte{"v": floats(1, 2, 3, 4)}) })
 	if !errors.Is(err, tired) {
 		t.Errorf("got %v", err)
 	}
